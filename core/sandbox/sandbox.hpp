@@ -1,0 +1,121 @@
+// One pod: its VM, plugins, agent connection, containers, journal and timeline. The Task service (core/shim) is the
+// only caller. Every method may be called from any thread; calls that take long (create_container, start_container,
+// exec, delete_container, shutdown) block their caller. All throw nacre::Error.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "launch/holder.hpp"
+#include "sandbox/timeline.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nacre::sandbox {
+
+// The ends on the host's side of one process's stdio. Each is owned by the process from create on, and closed when
+// its stream has ended. With a terminal, `in` and `out` are descriptors of the same terminal and `err` is empty.
+struct ProcessIo {
+  UniqueFd in;   // read by us; empty: the process has no stdin
+  UniqueFd out;  // written by us; empty: output is thrown away
+  UniqueFd err;
+  bool terminal = false;
+};
+
+struct SandboxOptions {
+  std::string namespace_name;  // containerd's namespace; empty at the command-line door
+  std::string state_dir;       // <root>/<id>, exists, mode 0700; journal/, state.json, timeline.json go here
+  std::string config_file;     // empty: the default places (DESIGN section 5)
+  bool systemd_cgroup = false;
+};
+
+enum class ProcessStatus { created, running, stopped, paused };
+const char* to_string(ProcessStatus status); // OCI's words
+
+struct ProcessState {
+  std::string container_id;
+  std::string exec_id;         // empty: the first process
+  ProcessStatus status = ProcessStatus::created;
+  int pid = 0;                 // the holder's; 0 when it has none yet
+  std::uint32_t exit_status = 0;  // valid when stopped
+  std::chrono::system_clock::time_point exited_at{};
+  std::string bundle;
+};
+
+struct CreateRequest {
+  std::string container_id;
+  std::string bundle;          // absolute
+  std::string state_dir;       // where this container's state.json is kept; empty: none
+  ProcessIo io;
+  std::unique_ptr<launch::Holder> holder; // empty: the sandbox process spawns one
+  // rootfs mounts that containerd asks for (Task.Create.rootfs); already mounted at <bundle>/rootfs by the caller.
+  bool no_new_keyring = false;
+  bool no_pivot = false;
+};
+
+struct ExecRequest {
+  std::string container_id;
+  std::string exec_id;
+  std::string process_json;    // an OCI process object
+  ProcessIo io;
+  std::unique_ptr<launch::Holder> holder; // empty: the sandbox process spawns one at start
+};
+
+// What the shim tells the engine. Called on the sandbox's own thread, in order, never concurrently; must not block
+// for long and must not call back into the Sandbox's blocking methods.
+struct SandboxEvents {
+  std::function<void(const ProcessState&)> exited; // after the streams have drained and the holder was told
+  std::function<void(const std::string& container_id)> oom;
+  std::function<void(const std::string& reason)> sandbox_died; // the VM is gone; containers were reported before
+};
+
+class Sandbox {
+ public:
+  Sandbox(SandboxOptions options, SandboxEvents events);
+  ~Sandbox(); // does not tear down: shutdown() does
+
+  Sandbox(const Sandbox&) = delete;
+  Sandbox& operator=(const Sandbox&) = delete;
+
+  // The first container starts the VM. On failure everything it did is undone before it throws.
+  // Returns the holder's pid.
+  int create_container(CreateRequest request);
+  int start_container(const std::string& container_id);
+  // Registers an exec (Task.Exec); start_exec runs it. Returns the holder's pid.
+  void add_exec(ExecRequest request);
+  int start_exec(const std::string& container_id, const std::string& exec_id);
+
+  void kill(const std::string& container_id, const std::string& exec_id, int signal, bool all);
+  void resize_pty(const std::string& container_id, const std::string& exec_id, int rows, int columns);
+  void close_stdin(const std::string& container_id, const std::string& exec_id);
+  ProcessState state(const std::string& container_id, const std::string& exec_id) const;
+  std::vector<ProcessState> processes(const std::string& container_id) const; // first process and execs
+  // Calls back once, on the sandbox's own thread or at once, when the process has stopped.
+  void on_exit(const std::string& container_id, const std::string& exec_id,
+               std::function<void(const ProcessState&)> callback);
+  // Removes a stopped process (exec) or container; with the last container goes the VM.
+  ProcessState delete_process(const std::string& container_id, const std::string& exec_id);
+  void pause(const std::string& container_id);
+  void resume(const std::string& container_id);
+  void update(const std::string& container_id, const std::string& resources_json);
+
+  bool empty() const; // no containers are left
+  // Ends everything that is left, without mercy, plays the journal back. Never throws; logs.
+  void shutdown() noexcept;
+
+  Timeline& timeline();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Plays back the journal of a sandbox whose process is dead: processes, mounts, links, cgroups, state. Idempotent.
+// `state_dir` itself is removed last.
+void clean_up_dead_sandbox(const std::string& state_dir);
+
+} // namespace nacre::sandbox
