@@ -1,0 +1,1 @@
+"""What the tests in Python share: running nacre and the engines, and finding what they leave behind."""
