@@ -1,0 +1,112 @@
+// The checked configuration: where it is looked for, what the core itself reads from it, and the door through which
+// plugins get their own tables. Immutable once loaded; may be read from any thread.
+#pragma once
+
+#include "config/document.hpp"
+#include "config/option_schema.hpp"
+#include "config/problems.hpp"
+#include "config/table_check.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nacre::config {
+
+// [runtime]
+struct RuntimeOptions {
+  std::string hypervisor;        // name of the plugin; never empty after load()
+  StringList network;            // tried in order; the first plugin that claims a link has it
+  StringList storage;            // tried in order; the first plugin that claims a mount has it
+  StringList security;           // all of them are applied, in order
+  std::string extra_plugin_dir;  // searched before the installed folder; "" for none
+  bool enable_debug = false;     // debug lines in the log
+  bool sandbox_cgroup_only = false;
+  bool disable_guest_seccomp = false; // the spec's linux.seccomp is not given to the guest
+};
+
+// [agent.nacre], also written [agent.kata]
+struct AgentOptions {
+  bool enable_debug = false;
+  bool debug_console_enabled = false;
+};
+
+// The core's own keys in the table of the chosen hypervisor.
+struct GuestOptions {
+  std::string kernel;            // absolute path
+  std::string initrd;            // absolute path or "": exactly one of initrd and image is set
+  std::string image;             // absolute path or ""
+  std::string kernel_params;     // appended last to the kernel's command line
+  std::uint32_t vcpus = 1;       // at boot, at least 1
+  std::uint32_t memory_mib = 0;  // at boot
+  Origin kernel_origin, initrd_origin, image_origin;
+
+  // Throws an Error that names the file and the configuration line, unless kernel and initrd or image are readable
+  // regular files.
+  void require_files() const;
+};
+
+// What a plugin gets: its own keys only.
+struct PluginOptions {
+  std::string json;                      // one object; defaults filled in; keys without value are absent
+  std::map<std::string, Origin> origins; // of each key in `json`
+};
+
+struct LoadOptions {
+  std::string file;  // --config or containerd's ConfigPath; "": the default places
+};
+
+class Config {
+ public:
+  const RuntimeOptions& runtime() const noexcept { return runtime_; }
+  const AgentOptions& agent() const noexcept { return agent_; }
+  const GuestOptions& guest() const noexcept { return guest_; }
+
+  // Validates the table of one plugin. `kind` is "hypervisor", "network", "storage" or "security". Throws an Error
+  // with every problem of that table.
+  PluginOptions check(std::string_view kind, std::string_view name, const Schema& schema) const;
+  // The same, collecting.
+  PluginOptions check(std::string_view kind, std::string_view name, const Schema& schema, Problems& problems) const;
+
+  // Every file that was read, main file first.
+  const std::vector<std::string>& files() const noexcept { return files_; }
+  const Document& document() const noexcept { return document_; }
+  // The configuration as TOML: what the user wrote and the core's defaults; with_origin adds a comment to each line.
+  std::string show(bool with_origin) const;
+
+ private:
+  friend Config parse(const LoadOptions& options, Problems& problems);
+  friend Config parse_text(std::string_view text, const std::string& file, Problems& problems);
+  void interpret(Problems& problems);
+  void choose_hypervisor(Problems& problems);
+  void check_guest(Problems& problems);
+  void check_extra_plugin_dir(Problems& problems);
+  void refuse_unknown_tables(Problems& problems) const;
+
+  std::vector<std::string> files_;
+  Document document_;
+  CheckedTable runtime_table_, agent_table_, guest_table_;
+  RuntimeOptions runtime_;
+  AgentOptions agent_;
+  GuestOptions guest_;
+};
+
+// Finds, reads, merges and checks; problems are collected, and the result is only good when there are none. Throws
+// Error when no file is found or one cannot be read.
+Config parse(const LoadOptions& options, Problems& problems);
+// One text as if it were the only file.
+Config parse_text(std::string_view text, const std::string& file, Problems& problems);
+// parse(), then throws one Error that holds all problems.
+Config load(const LoadOptions& options = {});
+
+// The file that load() would read first, links resolved; throws Error naming the places when there is none.
+std::string find_main_file(const std::string& wanted);
+
+// The core's keys: for [runtime], [agent.nacre] and [hypervisor.NAME].
+const Schema& runtime_schema();
+const Schema& agent_schema();
+const Schema& guest_schema();
+
+} // namespace nacre::config

@@ -1,0 +1,108 @@
+#include "config/document.hpp"
+
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <toml++/toml.h>
+
+namespace nacre::config {
+namespace {
+
+constexpr std::size_t max_file_size = 1 << 20;
+
+Origin origin_of(const toml::source_region& region, const std::string& file) {
+  return {file, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
+}
+
+std::string kind_name(const toml::node& node) {
+  switch (node.type()) {
+  case toml::node_type::date: return "date";
+  case toml::node_type::time: return "time";
+  case toml::node_type::date_time: return "date-time";
+  case toml::node_type::table: return "inline table";
+  case toml::node_type::array: return "list that holds something other than strings";
+  default: return "value";
+  }
+}
+
+Value value_of(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return number->get();
+  if (const auto* number = node.as_floating_point()) return number->get();
+  if (const auto* flag = node.as_boolean()) return flag->get();
+  if (const auto* array = node.as_array()) {
+    StringList list;
+    for (const auto& item : *array) {
+      const auto* text = item.as_string();
+      if (!text) return Unsupported{kind_name(node)};
+      list.push_back(text->get());
+    }
+    return list;
+  }
+  return Unsupported{kind_name(node)};
+}
+
+void collect(const toml::table& table, const std::string& name, const std::string& file, Document& out) {
+  auto& target = out.tables[name];
+  target.origin = origin_of(table.source(), file);
+  for (const auto& [key, node] : table) {
+    const auto* inner = node.as_table();
+    if (inner && !inner->is_inline()) {
+      collect(*inner, name.empty() ? std::string(key.str()) : name + "." + std::string(key.str()), file, out);
+    } else {
+      out.tables[name].settings[std::string(key.str())] =
+          Setting{value_of(node), origin_of(key.source(), file), origin_of(node.source(), file)};
+    }
+  }
+}
+
+std::string read_small_file(const std::string& file) {
+  const UniqueFd fd(check_errno(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), "open configuration", file));
+  struct stat status {};
+  check_errno(::fstat(fd.get(), &status), "read configuration", file);
+  if (!S_ISREG(status.st_mode))
+    throw Error(ErrorCode::invalid_argument, "read configuration", file).because("not a regular file");
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    const auto count = check_errno(::read(fd.get(), buffer, sizeof buffer), "read configuration", file);
+    if (count == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+    if (text.size() > max_file_size)
+      throw Error(ErrorCode::invalid_argument, "read configuration", file).because("larger than 1 MiB");
+  }
+}
+
+} // namespace
+
+const Table* Document::find(const std::string& name) const {
+  const auto found = tables.find(name);
+  return found == tables.end() ? nullptr : &found->second;
+}
+
+Document parse_document(std::string_view text, const std::string& file, Problems& problems) {
+  Document document;
+  try {
+    const toml::table table = toml::parse(text, file);
+    collect(table, "", file, document);
+  } catch (const toml::parse_error& error) {
+    problems.add(origin_of(error.source(), file), "not valid TOML: " + std::string(error.description()));
+  }
+  return document;
+}
+
+Document read_document(const std::string& file, Problems& problems) {
+  return parse_document(read_small_file(file), file, problems);
+}
+
+void merge(Document& base, Document over) {
+  for (auto& [name, table] : over.tables) {
+    auto& target = base.tables[name];
+    if (target.origin.is_default()) target.origin = table.origin;
+    for (auto& [key, setting] : table.settings) target.settings[key] = std::move(setting);
+  }
+}
+
+} // namespace nacre::config

@@ -1,0 +1,31 @@
+// The configuration files as they were written, merged, before anything is checked.
+#pragma once
+
+#include "config/problems.hpp"
+#include "config/value.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace nacre::config {
+
+struct Table {
+  Origin origin; // of the first file that has it
+  std::map<std::string, Setting> settings;
+};
+
+struct Document {
+  // By dotted name: "runtime", "hypervisor.qemu"; "" holds keys outside any table.
+  std::map<std::string, Table> tables;
+  const Table* find(const std::string& name) const;
+};
+
+// Parses one file. A syntax error becomes a problem and ends this file (TOML cannot be resumed after one).
+Document parse_document(std::string_view text, const std::string& file, Problems& problems);
+// Reads and parses one file; throws Error when it cannot be read or is larger than 1 MiB.
+Document read_document(const std::string& file, Problems& problems);
+// A key of `over` replaces the same key of `base` and nothing else.
+void merge(Document& base, Document over);
+
+} // namespace nacre::config

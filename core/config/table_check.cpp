@@ -1,0 +1,137 @@
+#include "config/table_check.hpp"
+
+#include "config/kata_keys.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nacre::config {
+namespace {
+
+const OptionSchema* find_key(const Schema& schema, const std::string& key) {
+  const auto found = std::find_if(schema.begin(), schema.end(), [&](const auto& item) { return item.key == key; });
+  return found == schema.end() ? nullptr : &*found;
+}
+
+bool matches(OptionType type, const Value& value) {
+  switch (type) {
+  case OptionType::string: return std::holds_alternative<std::string>(value);
+  case OptionType::integer: return std::holds_alternative<std::int64_t>(value);
+  case OptionType::floating:
+    return std::holds_alternative<double>(value) || std::holds_alternative<std::int64_t>(value);
+  case OptionType::boolean: return std::holds_alternative<bool>(value);
+  case OptionType::string_list: return std::holds_alternative<StringList>(value);
+  }
+  return false;
+}
+
+std::string range_text(const OptionSchema& schema) {
+  if (schema.minimum && schema.maximum)
+    return "between " + to_toml(*schema.minimum) + " and " + to_toml(*schema.maximum);
+  if (schema.minimum) return "at least " + to_toml(*schema.minimum);
+  return "at most " + to_toml(*schema.maximum);
+}
+
+bool in_range(const OptionSchema& schema, double number) {
+  return std::isfinite(number) && (!schema.minimum || number >= *schema.minimum) &&
+         (!schema.maximum || number <= *schema.maximum);
+}
+
+// A number written without a point is as good a float; an empty list is as good as an empty list of strings.
+Value normalised(OptionType type, const Value& value) {
+  if (type == OptionType::floating && std::holds_alternative<std::int64_t>(value))
+    return static_cast<double>(std::get<std::int64_t>(value));
+  return value;
+}
+
+void refuse_key(const std::string& name, const std::string& key, const Setting& setting, const Schema& schema,
+                const Schema& ignored, Problems& problems) {
+  if (const auto refusal = refusal_of_kata_key(name, key); !refusal.empty()) {
+    problems.add(setting.key_origin, refusal);
+    return;
+  }
+  std::vector<std::string> known;
+  for (const auto* list : {&schema, &ignored})
+    for (const auto& item : *list) known.push_back(item.key);
+  const auto hint = nearest(key, known);
+  problems.add(setting.key_origin, "unknown key \"" + key + "\" in [" + name + "]" +
+                                       (hint.empty() ? "" : "; did you mean \"" + hint + "\"?"));
+}
+
+void check_setting(const std::string& name, const OptionSchema& schema, const Setting& setting, CheckedTable& out,
+                   Problems& problems) {
+  const std::string place = "\"" + schema.key + "\" in [" + name + "]";
+  if (!matches(schema.type, setting.value)) {
+    problems.add(setting.value_origin, place + " must be a " + std::string(to_string(schema.type)) + ", not a " +
+                                           std::string(kind_of(setting.value)));
+    return;
+  }
+  const auto value = normalised(schema.type, setting.value);
+  const bool numeric = schema.type == OptionType::integer || schema.type == OptionType::floating;
+  if (numeric) {
+    const double number = std::holds_alternative<double>(value) ? std::get<double>(value)
+                                                                : static_cast<double>(std::get<std::int64_t>(value));
+    if (!in_range(schema, number)) {
+      problems.add(setting.value_origin, place + " is " + to_toml(setting.value) + ", it must be " +
+                                             (schema.minimum || schema.maximum ? range_text(schema) : "finite"));
+      return;
+    }
+  }
+  out.set(schema.key, Setting{value, setting.key_origin, setting.value_origin});
+}
+
+} // namespace
+
+const Setting* CheckedTable::find(const std::string& key) const {
+  const auto found = settings_.find(key);
+  return found == settings_.end() ? nullptr : &found->second;
+}
+
+std::string CheckedTable::string(const std::string& key) const {
+  const auto* setting = find(key);
+  return setting ? std::get<std::string>(setting->value) : std::string();
+}
+
+StringList CheckedTable::list(const std::string& key) const {
+  const auto* setting = find(key);
+  return setting ? std::get<StringList>(setting->value) : StringList();
+}
+
+std::int64_t CheckedTable::integer(const std::string& key) const {
+  const auto* setting = find(key);
+  return setting ? std::get<std::int64_t>(setting->value) : 0;
+}
+
+double CheckedTable::number(const std::string& key) const {
+  const auto* setting = find(key);
+  return setting ? std::get<double>(setting->value) : 0;
+}
+
+bool CheckedTable::boolean(const std::string& key) const {
+  const auto* setting = find(key);
+  return setting && std::get<bool>(setting->value);
+}
+
+Origin CheckedTable::origin(const std::string& key) const {
+  const auto* setting = find(key);
+  return setting ? setting->value_origin : Origin();
+}
+
+void CheckedTable::set(const std::string& key, Setting setting) { settings_[key] = std::move(setting); }
+
+CheckedTable check_table(const std::string& name, const Table* table, const Schema& schema, const Schema& ignored,
+                         Problems& problems) {
+  CheckedTable out;
+  for (const auto& item : schema)
+    if (item.default_value) out.set(item.key, Setting{normalised(item.type, *item.default_value), {}, {}});
+  if (!table) return out;
+  for (const auto& [key, setting] : table->settings) {
+    if (const auto* item = find_key(schema, key))
+      check_setting(name, *item, setting, out, problems);
+    else if (!find_key(ignored, key))
+      refuse_key(name, key, setting, schema, ignored, problems);
+  }
+  return out;
+}
+
+} // namespace nacre::config
