@@ -8,6 +8,10 @@ set(NACRE_SYSCONF_DIR ${CMAKE_INSTALL_FULL_SYSCONFDIR}/nacre)
 set(NACRE_DEFAULTS_DIR ${CMAKE_INSTALL_FULL_DATADIR}/defaults/nacre)
 set(NACRE_SHIM_PATH ${CMAKE_INSTALL_FULL_BINDIR}/containerd-shim-nacre-v2)
 
+# Static: dynamic Boost and protobuf cost a short-lived program millions of instructions before main.
+set(Boost_USE_STATIC_LIBS ON)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json program_options)
+
 add_library(nacre_flags INTERFACE)
 target_compile_options(nacre_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -fstack-protector-strong

@@ -22,16 +22,15 @@ constexpr std::string_view plugin_kinds[] = {"hypervisor", "network", "storage",
 
 // A plugin's name is part of a file name: nothing that could leave the plugin folder.
 bool is_plugin_name(std::string_view name) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  };
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), good);
+  const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !name.empty() && name.size() <= 31 && std::all_of(name.begin(), name.end(), good);
 }
 
-void check_plugin_name(const std::string& key, const std::string& name, const Origin& origin, Problems& problems) {
+void check_plugin_name(const std::string& key, const std::string& name, const Origin& origin,
+                       Problems& problems) {
   if (is_plugin_name(name)) return;
   problems.add(origin, "\"" + key + "\" in [runtime] names \"" + name +
-                           "\", which cannot be a plugin's name; use letters, digits, - and _");
+                           "\", which cannot be a plugin's name; use small letters, digits and -");
 }
 
 // `network = "a"` is short for `network = ["a"]`.
@@ -49,7 +48,8 @@ boost::json::value json_of(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag;
   boost::json::array list;
   if (const auto* texts = std::get_if<StringList>(&value))
-    for (const auto& text : *texts) list.emplace_back(text);
+    for (const auto& text : *texts)
+      list.emplace_back(text);
   return list;
 }
 
@@ -59,12 +59,16 @@ std::uint32_t vcpus_of(double wanted) {
 }
 
 void require_file(const std::string& what, const std::string& path, const Origin& origin) {
-  const std::string hint = origin.is_default() ? "install the guest image, or set \"" + what + "\" in the configuration"
-                                               : "correct \"" + what + "\" at " + origin.text();
+  const std::string hint = origin.is_default()
+                               ? "install the guest image, or set \"" + what + "\" in the configuration"
+                               : "correct \"" + what + "\" at " + origin.text();
   struct stat status {};
-  if (::stat(path.c_str(), &status) < 0) throw Error::from_errno(errno, "open guest " + what, path).hint(hint);
+  if (::stat(path.c_str(), &status) < 0)
+    throw Error::from_errno(errno, "open guest " + what, path).hint(hint);
   if (!S_ISREG(status.st_mode))
-    throw Error(ErrorCode::invalid_argument, "open guest " + what, path).because("not a regular file").hint(hint);
+    throw Error(ErrorCode::invalid_argument, "open guest " + what, path)
+        .because("not a regular file")
+        .hint(hint);
   if (::access(path.c_str(), R_OK) < 0) throw Error::from_errno(errno, "open guest " + what, path).hint(hint);
 }
 
@@ -87,7 +91,8 @@ Config parse(const LoadOptions& options, Problems& problems) {
   config.files_.push_back(find_main_file(options.file));
   const auto drop_ins = find_drop_ins(config.files_.front());
   config.files_.insert(config.files_.end(), drop_ins.begin(), drop_ins.end());
-  for (const auto& file : config.files_) merge(config.document_, read_document(file, problems));
+  for (const auto& file : config.files_)
+    merge(config.document_, read_document(file, problems));
   // What follows from a file that could only be read in part would be noise.
   if (problems.empty()) config.interpret(problems);
   return config;
@@ -110,22 +115,26 @@ Config load(const LoadOptions& options) {
 
 void Config::interpret(Problems& problems) {
   auto& table = document_.tables["runtime"];
-  for (const auto* key : {"network", "storage", "security"}) widen_to_list(table, key);
+  for (const auto* key : {"network", "storage", "security"})
+    widen_to_list(table, key);
   runtime_table_ = check_table("runtime", &table, runtime_schema(), {}, problems);
   refuse_unknown_tables(problems);
 
   for (const auto* key : {"network", "storage"}) {
-    if (!runtime_table_.list(key).empty() || (table.settings.contains(key) && !runtime_table_.find(key))) continue;
+    if (!runtime_table_.list(key).empty() || (table.settings.contains(key) && !runtime_table_.find(key)))
+      continue;
     const auto origin = runtime_table_.find(key) ? runtime_table_.origin(key) : table.origin;
     problems.add(origin.is_default() ? Origin{files_.front(), 1, 1} : origin,
-                 std::string("[runtime] ") + key + " names no plugin; `nacre plugin list` shows those installed");
+                 std::string("[runtime] ") + key +
+                     " names no plugin; `nacre plugin list` shows those installed");
   }
   for (const auto* key : {"network", "storage", "security"}) {
     std::set<std::string> seen;
     for (const auto& name : runtime_table_.list(key)) {
       check_plugin_name(key, name, runtime_table_.origin(key), problems);
       if (!seen.insert(name).second)
-        problems.add(runtime_table_.origin(key), std::string("[runtime] ") + key + " names \"" + name + "\" twice");
+        problems.add(runtime_table_.origin(key),
+                     std::string("[runtime] ") + key + " names \"" + name + "\" twice");
     }
   }
   runtime_.network = runtime_table_.list("network");
@@ -138,7 +147,8 @@ void Config::interpret(Problems& problems) {
   choose_hypervisor(problems);
 
   agent_table_ = check_table("agent.kata", document_.find("agent.kata"), agent_schema(), {}, problems);
-  overlay(agent_table_, check_table("agent.nacre", document_.find("agent.nacre"), agent_schema(), {}, problems));
+  overlay(agent_table_,
+          check_table("agent.nacre", document_.find("agent.nacre"), agent_schema(), {}, problems));
   agent_.enable_debug = agent_table_.boolean("enable_debug");
   agent_.debug_console_enabled = agent_table_.boolean("debug_console_enabled");
   if (!runtime_.hypervisor.empty()) check_guest(problems);
@@ -151,10 +161,12 @@ void Config::check_extra_plugin_dir(Problems& problems) {
   if (runtime_.extra_plugin_dir.front() != '/')
     problems.add(origin, "\"extra_plugin_dir\" in [runtime] must be an absolute path");
   if (origin.file != files_.front())
-    problems.add(origin, "\"extra_plugin_dir\" in [runtime] may only stand in the main file, \"" + files_.front() + "\"");
+    problems.add(origin, "\"extra_plugin_dir\" in [runtime] may only stand in the main file, \"" +
+                             files_.front() + "\"");
   else if (!only_root_can_write(origin.file))
-    problems.add(origin, "\"extra_plugin_dir\" in [runtime] is only honoured in a file that belongs to root and that "
-                         "no one else may write to; chown and chmod the file");
+    problems.add(origin,
+                 "\"extra_plugin_dir\" in [runtime] is only honoured in a file that belongs to root and that "
+                 "no one else may write to; chown and chmod the file");
 }
 
 void Config::choose_hypervisor(Problems& problems) {
@@ -178,9 +190,10 @@ void Config::choose_hypervisor(Problems& problems) {
     return;
   }
   problems.add(runtime && !runtime->origin.is_default() ? runtime->origin : Origin{files_.front(), 1, 1},
-               names.empty() ? "[runtime] hypervisor is not set; `nacre plugin list` shows the plugins installed"
-                             : "several [hypervisor.*] tables but no choice; write hypervisor = \"" +
-                                   names.front().first + "\" or another in [runtime]");
+               names.empty()
+                   ? "[runtime] hypervisor is not set; `nacre plugin list` shows the plugins installed"
+                   : "several [hypervisor.*] tables but no choice; write hypervisor = \"" +
+                         names.front().first + "\" or another in [runtime]");
 }
 
 void Config::check_guest(Problems& problems) {
@@ -189,7 +202,8 @@ void Config::check_guest(Problems& problems) {
   Table own;
   if (const auto* table = document_.find(name))
     for (const auto& [key, setting] : table->settings)
-      if (std::any_of(guest_schema().begin(), guest_schema().end(), [&](const auto& item) { return item.key == key; }))
+      if (std::any_of(guest_schema().begin(), guest_schema().end(),
+                      [&](const auto& item) { return item.key == key; }))
         own.settings[key] = setting;
   guest_table_ = check_table(name, &own, guest_schema(), {}, problems);
 
@@ -211,7 +225,8 @@ void Config::check_guest(Problems& problems) {
   for (const auto* key : {"kernel", "initrd", "image"}) {
     const auto path = guest_table_.string(key);
     if (!path.empty() && path.front() != '/')
-      problems.add(guest_table_.origin(key), "\"" + std::string(key) + "\" in [" + name + "] must be an absolute path");
+      problems.add(guest_table_.origin(key),
+                   "\"" + std::string(key) + "\" in [" + name + "] must be an absolute path");
   }
 }
 
@@ -219,27 +234,36 @@ void Config::refuse_unknown_tables(Problems& problems) const {
   for (const auto& [name, table] : document_.tables) {
     if (name.empty()) {
       for (const auto& [key, setting] : table.settings)
-        problems.add(setting.key_origin, "key \"" + key + "\" stands outside any table; put it below [runtime] or another");
+        problems.add(setting.key_origin,
+                     "key \"" + key + "\" stands outside any table; put it below [runtime] or another");
       continue;
     }
     const auto dot = name.find('.');
     const auto kind = name.substr(0, dot);
-    const bool is_kind = std::find(std::begin(plugin_kinds), std::end(plugin_kinds), kind) != std::end(plugin_kinds);
+    const bool is_kind =
+        std::find(std::begin(plugin_kinds), std::end(plugin_kinds), kind) != std::end(plugin_kinds);
     const bool named = dot != std::string::npos && name.find('.', dot + 1) == std::string::npos;
     if (name == "runtime" || name == "agent.nacre" || name == "agent.kata") continue;
     if (is_kind && named) continue;
-    if ((is_kind || kind == "agent") && dot == std::string::npos) { // [hypervisor] itself: only its tables count
+    if ((is_kind || kind == "agent") &&
+        dot == std::string::npos) { // [hypervisor] itself: only its tables count
       for (const auto& [key, setting] : table.settings)
-        problems.add(setting.key_origin, "key \"" + key + "\" stands in [" + name + "]; put it below [" + name + ".NAME]");
+        problems.add(setting.key_origin,
+                     "key \"" + key + "\" stands in [" + name + "]; put it below [" + name + ".NAME]");
       continue;
     }
     if (auto refusal = refusal_of_kata_key(name, ""); !refusal.empty()) {
       problems.add(table.origin, std::move(refusal));
       continue;
     }
-    const auto hint = nearest(name, {"runtime", "agent.nacre", "hypervisor." + runtime_.hypervisor, "hypervisor",
-                                     "network", "storage", "security"});
-    problems.add(table.origin, "unknown table [" + name + "]" + (hint.empty() ? "" : "; did you mean [" + hint + "]?"));
+    const auto next = document_.tables.upper_bound(name);
+    const bool only_parent =
+        table.settings.empty() && next != document_.tables.end() && next->first.starts_with(name + ".");
+    if (only_parent) continue; // [a.b] alone makes [a] too: said once, for [a.b]
+    const auto near = nearest(kind, {"runtime", "agent", "hypervisor", "network", "storage", "security"});
+    const auto hint = near.empty() ? "" : near + (dot == std::string::npos ? "" : name.substr(dot));
+    problems.add(table.origin,
+                 "unknown table [" + name + "]" + (hint.empty() ? "" : "; did you mean [" + hint + "]?"));
   }
 }
 

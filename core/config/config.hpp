@@ -1,5 +1,5 @@
-// The checked configuration: where it is looked for, what the core itself reads from it, and the door through which
-// plugins get their own tables. Immutable once loaded; may be read from any thread.
+// The checked configuration: where it is looked for, what the core itself reads from it, and the door through
+// which plugins get their own tables. Immutable once loaded; may be read from any thread.
 #pragma once
 
 #include "config/document.hpp"
@@ -17,12 +17,12 @@ namespace nacre::config {
 
 // [runtime]
 struct RuntimeOptions {
-  std::string hypervisor;        // name of the plugin; never empty after load()
-  StringList network;            // tried in order; the first plugin that claims a link has it
-  StringList storage;            // tried in order; the first plugin that claims a mount has it
-  StringList security;           // all of them are applied, in order
-  std::string extra_plugin_dir;  // searched before the installed folder; "" for none
-  bool enable_debug = false;     // debug lines in the log
+  std::string hypervisor;       // name of the plugin; never empty after load()
+  StringList network;           // tried in order; the first plugin that claims a link has it
+  StringList storage;           // tried in order; the first plugin that claims a mount has it
+  StringList security;          // all of them are applied, in order
+  std::string extra_plugin_dir; // searched before the installed folder; "" for none
+  bool enable_debug = false;    // debug lines in the log
   bool sandbox_cgroup_only = false;
   bool disable_guest_seccomp = false; // the spec's linux.seccomp is not given to the guest
 };
@@ -35,16 +35,16 @@ struct AgentOptions {
 
 // The core's own keys in the table of the chosen hypervisor.
 struct GuestOptions {
-  std::string kernel;            // absolute path
-  std::string initrd;            // absolute path or "": exactly one of initrd and image is set
-  std::string image;             // absolute path or ""
-  std::string kernel_params;     // appended last to the kernel's command line
-  std::uint32_t vcpus = 1;       // at boot, at least 1
-  std::uint32_t memory_mib = 0;  // at boot
+  std::string kernel;           // absolute path
+  std::string initrd;           // absolute path or "": exactly one of initrd and image is set
+  std::string image;            // absolute path or ""
+  std::string kernel_params;    // appended last to the kernel's command line
+  std::uint32_t vcpus = 1;      // at boot, at least 1
+  std::uint32_t memory_mib = 0; // at boot
   Origin kernel_origin, initrd_origin, image_origin;
 
-  // Throws an Error that names the file and the configuration line, unless kernel and initrd or image are readable
-  // regular files.
+  // Throws an Error that names the file and the configuration line, unless kernel and initrd or image are
+  // readable regular files.
   void require_files() const;
 };
 
@@ -55,28 +55,30 @@ struct PluginOptions {
 };
 
 struct LoadOptions {
-  std::string file;  // --config or containerd's ConfigPath; "": the default places
+  std::string file; // --config or containerd's ConfigPath; "": the default places
 };
 
 class Config {
- public:
+public:
   const RuntimeOptions& runtime() const noexcept { return runtime_; }
   const AgentOptions& agent() const noexcept { return agent_; }
   const GuestOptions& guest() const noexcept { return guest_; }
 
-  // Validates the table of one plugin. `kind` is "hypervisor", "network", "storage" or "security". Throws an Error
-  // with every problem of that table.
+  // Validates the table of one plugin. `kind` is "hypervisor", "network", "storage" or "security". Throws an
+  // Error with every problem of that table.
   PluginOptions check(std::string_view kind, std::string_view name, const Schema& schema) const;
   // The same, collecting.
-  PluginOptions check(std::string_view kind, std::string_view name, const Schema& schema, Problems& problems) const;
+  PluginOptions check(std::string_view kind, std::string_view name, const Schema& schema,
+                      Problems& problems) const;
 
   // Every file that was read, main file first.
   const std::vector<std::string>& files() const noexcept { return files_; }
   const Document& document() const noexcept { return document_; }
-  // The configuration as TOML: what the user wrote and the core's defaults; with_origin adds a comment to each line.
+  // The configuration as TOML: what the user wrote and the core's defaults; with_origin adds a comment to
+  // each line.
   std::string show(bool with_origin) const;
 
- private:
+private:
   friend Config parse(const LoadOptions& options, Problems& problems);
   friend Config parse_text(std::string_view text, const std::string& file, Problems& problems);
   void interpret(Problems& problems);
@@ -93,8 +95,8 @@ class Config {
   GuestOptions guest_;
 };
 
-// Finds, reads, merges and checks; problems are collected, and the result is only good when there are none. Throws
-// Error when no file is found or one cannot be read.
+// Finds, reads, merges and checks; problems are collected, and the result is only good when there are none.
+// Throws Error when no file is found or one cannot be read.
 Config parse(const LoadOptions& options, Problems& problems);
 // One text as if it were the only file.
 Config parse_text(std::string_view text, const std::string& file, Problems& problems);

@@ -18,12 +18,18 @@ Origin origin_of(const toml::source_region& region, const std::string& file) {
 
 std::string kind_name(const toml::node& node) {
   switch (node.type()) {
-  case toml::node_type::date: return "date";
-  case toml::node_type::time: return "time";
-  case toml::node_type::date_time: return "date-time";
-  case toml::node_type::table: return "inline table";
-  case toml::node_type::array: return "list that holds something other than strings";
-  default: return "value";
+  case toml::node_type::date:
+    return "date";
+  case toml::node_type::time:
+    return "time";
+  case toml::node_type::date_time:
+    return "date-time";
+  case toml::node_type::table:
+    return "inline table";
+  case toml::node_type::array:
+    return "list that holds something other than strings";
+  default:
+    return "value";
   }
 }
 
@@ -59,7 +65,8 @@ void collect(const toml::table& table, const std::string& name, const std::strin
 }
 
 std::string read_small_file(const std::string& file) {
-  const UniqueFd fd(check_errno(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), "open configuration", file));
+  const UniqueFd fd(
+      check_errno(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), "open configuration", file));
   struct stat status {};
   check_errno(::fstat(fd.get(), &status), "read configuration", file);
   if (!S_ISREG(status.st_mode))
@@ -101,7 +108,8 @@ void merge(Document& base, Document over) {
   for (auto& [name, table] : over.tables) {
     auto& target = base.tables[name];
     if (target.origin.is_default()) target.origin = table.origin;
-    for (auto& [key, setting] : table.settings) target.settings[key] = std::move(setting);
+    for (auto& [key, setting] : table.settings)
+      target.settings[key] = std::move(setting);
   }
 }
 

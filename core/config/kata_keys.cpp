@@ -202,7 +202,8 @@ constexpr KataKey runtime_keys[] = {
 constexpr std::string_view whole_tables[] = {"factory", "image", "netmon", "proxy", "shim"};
 
 template <std::size_t Size> const KataKey* find_in(const KataKey (&keys)[Size], std::string_view key) {
-  const auto* found = std::find_if(std::begin(keys), std::end(keys), [&](const auto& item) { return item.key == key; });
+  const auto* found =
+      std::find_if(std::begin(keys), std::end(keys), [&](const auto& item) { return item.key == key; });
   return found == std::end(keys) ? nullptr : found;
 }
 

@@ -1,4 +1,3 @@
-// Which files make the configuration.
 #include "config/locate.hpp"
 
 #include "base/error.hpp"
@@ -15,6 +14,10 @@ namespace nacre::config {
 namespace {
 
 constexpr std::size_t max_drop_ins = 256;
+
+struct DirCloser {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
 
 // The real path, or "" when there is nothing at `path`.
 std::string resolve(const std::string& path) {
@@ -43,7 +46,7 @@ std::string find_main_file(const std::string& wanted) {
 
 std::vector<std::string> find_drop_ins(const std::string& main_file) {
   const auto folder = main_file.substr(0, main_file.rfind('/')) + "/config.d";
-  const std::unique_ptr<DIR, decltype(&::closedir)> dir(::opendir(folder.c_str()), &::closedir);
+  const std::unique_ptr<DIR, DirCloser> dir(::opendir(folder.c_str()));
   if (!dir) {
     if (errno == ENOENT) return {};
     throw_errno("read drop-ins", folder);

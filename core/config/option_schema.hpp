@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nacre::config {
@@ -18,11 +19,16 @@ struct OptionSchema {
   std::string key;
   OptionType type = OptionType::string;
   std::optional<Value> default_value; // absent: the key has no value unless the user writes one
-  std::optional<double> minimum;      // integer and floating only, inclusive
+  std::optional<double> minimum;      // inclusive; of a string or a list: its length
   std::optional<double> maximum;
-  std::string help;                   // one line, no full stop
+  std::string help = {};  // one line, no full stop
+  StringList values = {}; // strings and lists of strings: what is allowed; empty: anything
 };
 
 using Schema = std::vector<OptionSchema>;
+
+// Reads the description that a plugin exports (<nacre/plugin/descriptor.h>: a JSON array). Throws Error that
+// names the key and member at fault; a default that its own description refuses is such a fault.
+Schema parse_schema(std::string_view json);
 
 } // namespace nacre::config

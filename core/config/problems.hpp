@@ -10,12 +10,12 @@
 namespace nacre::config {
 
 struct Problem {
-  Origin origin;     // empty file: concerns no single line
-  std::string text;  // one sentence without full stop, with the remedy where there is one
+  Origin origin;    // empty file: concerns no single line
+  std::string text; // one sentence without full stop, with the remedy where there is one
 };
 
 class Problems {
- public:
+public:
   void add(Origin origin, std::string text);
   bool empty() const noexcept { return problems_.empty(); }
   const std::vector<Problem>& list() const noexcept { return problems_; }
@@ -24,7 +24,7 @@ class Problems {
   // Throws one Error that holds all problems, if there are any.
   void throw_if_any() const;
 
- private:
+private:
   std::vector<Problem> problems_;
 };
 

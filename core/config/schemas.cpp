@@ -9,19 +9,49 @@ const Schema& runtime_schema() {
       {"hypervisor", OptionType::string, {}, {}, {}, "Plugin that runs the virtual machines"},
       {"network", OptionType::string_list, {}, {}, {}, "Plugins tried in order for each link of a pod"},
       {"storage", OptionType::string_list, {}, {}, {}, "Plugins tried in order for each rootfs and mount"},
-      {"security", OptionType::string_list, StringList{}, {}, {}, "Plugins that confine host processes and guest, all applied"},
-      {"extra_plugin_dir", OptionType::string, "", {}, {}, "Folder searched for plugins before the installed one; main file only"},
+      {"security",
+       OptionType::string_list,
+       StringList{},
+       {},
+       {},
+       "Plugins that confine host processes and guest, all applied"},
+      {"extra_plugin_dir",
+       OptionType::string,
+       "",
+       {},
+       {},
+       "Folder searched for plugins before the installed one; main file only"},
       {"enable_debug", OptionType::boolean, false, {}, {}, "Write debug lines to the log"},
-      {"sandbox_cgroup_only", OptionType::boolean, true, {}, {}, "All host processes of a pod live in the pod's cgroup"},
-      {"disable_guest_seccomp", OptionType::boolean, false, {}, {}, "Do not give the container's seccomp profile to the guest"},
+      {"sandbox_cgroup_only",
+       OptionType::boolean,
+       true,
+       {},
+       {},
+       "All host processes of a pod live in the pod's cgroup"},
+      {"disable_guest_seccomp",
+       OptionType::boolean,
+       false,
+       {},
+       {},
+       "Do not give the container's seccomp profile to the guest"},
   };
   return schema;
 }
 
 const Schema& agent_schema() {
   static const Schema schema = {
-      {"enable_debug", OptionType::boolean, false, {}, {}, "Write the agent's debug lines to the guest console"},
-      {"debug_console_enabled", OptionType::boolean, false, {}, {}, "Let root on the host open a shell in the guest"},
+      {"enable_debug",
+       OptionType::boolean,
+       false,
+       {},
+       {},
+       "Write the agent's debug lines to the guest console"},
+      {"debug_console_enabled",
+       OptionType::boolean,
+       false,
+       {},
+       {},
+       "Let root on the host open a shell in the guest"},
   };
   return schema;
 }
@@ -29,10 +59,16 @@ const Schema& agent_schema() {
 const Schema& guest_schema() {
   static const Schema schema = {
       {"kernel", OptionType::string, std::string(paths::data_dir) + "/vmlinux", {}, {}, "Guest kernel"},
-      {"initrd", OptionType::string, {}, {}, {}, "Guest initial ramdisk with the agent; not together with image"},
+      {"initrd",
+       OptionType::string,
+       {},
+       {},
+       {},
+       "Guest initial ramdisk with the agent; not together with image"},
       {"image", OptionType::string, {}, {}, {}, "Guest disk image with the agent; not together with initrd"},
       {"kernel_params", OptionType::string, "", {}, {}, "Appended last to the guest kernel's command line"},
-      {"default_vcpus", OptionType::floating, 1.0, -1.0, 240.0, "vCPUs at boot, rounded up; 0 is 1, below 0 all of the host's"},
+      {"default_vcpus", OptionType::floating, 1.0, -1.0, 240.0,
+       "vCPUs at boot, rounded up; 0 is 1, below 0 all of the host's"},
       {"default_memory", OptionType::integer, std::int64_t{2048}, 64.0, 16777216.0, "Memory at boot in MiB"},
   };
   return schema;

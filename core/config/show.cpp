@@ -40,7 +40,8 @@ std::string Config::show(bool with_origin) const {
   const auto chosen = "hypervisor." + runtime_.hypervisor;
   auto settings = guest_table_.settings();
   if (const auto* table = document_.find(chosen))
-    for (const auto& [key, setting] : table->settings) settings.emplace(key, setting);
+    for (const auto& [key, setting] : table->settings)
+      settings.emplace(key, setting);
   print_table(chosen, settings, with_origin, out);
   for (const auto& [name, table] : document_.tables)
     if (name != "runtime" && name != chosen && !name.starts_with("agent"))

@@ -9,27 +9,37 @@ namespace nacre::config {
 namespace {
 
 const OptionSchema* find_key(const Schema& schema, const std::string& key) {
-  const auto found = std::find_if(schema.begin(), schema.end(), [&](const auto& item) { return item.key == key; });
+  const auto found =
+      std::find_if(schema.begin(), schema.end(), [&](const auto& item) { return item.key == key; });
   return found == schema.end() ? nullptr : &*found;
 }
 
 bool matches(OptionType type, const Value& value) {
   switch (type) {
-  case OptionType::string: return std::holds_alternative<std::string>(value);
-  case OptionType::integer: return std::holds_alternative<std::int64_t>(value);
+  case OptionType::string:
+    return std::holds_alternative<std::string>(value);
+  case OptionType::integer:
+    return std::holds_alternative<std::int64_t>(value);
   case OptionType::floating:
     return std::holds_alternative<double>(value) || std::holds_alternative<std::int64_t>(value);
-  case OptionType::boolean: return std::holds_alternative<bool>(value);
-  case OptionType::string_list: return std::holds_alternative<StringList>(value);
+  case OptionType::boolean:
+    return std::holds_alternative<bool>(value);
+  case OptionType::string_list:
+    return std::holds_alternative<StringList>(value);
   }
   return false;
+}
+
+std::string with_article(std::string_view word) {
+  return (std::string_view("aeiou").find(word.front()) == std::string_view::npos ? "a " : "an ") +
+         std::string(word);
 }
 
 std::string range_text(const OptionSchema& schema) {
   if (schema.minimum && schema.maximum)
     return "between " + to_toml(*schema.minimum) + " and " + to_toml(*schema.maximum);
   if (schema.minimum) return "at least " + to_toml(*schema.minimum);
-  return "at most " + to_toml(*schema.maximum);
+  return schema.maximum ? "at most " + to_toml(*schema.maximum) : "finite";
 }
 
 bool in_range(const OptionSchema& schema, double number) {
@@ -37,7 +47,45 @@ bool in_range(const OptionSchema& schema, double number) {
          (!schema.maximum || number <= *schema.maximum);
 }
 
-// A number written without a point is as good a float; an empty list is as good as an empty list of strings.
+// What is wrong with a value of the right type, as the end of a sentence; "" when nothing is.
+std::string fault_of(const OptionSchema& schema, const Value& value) {
+  if (const auto* number = std::get_if<std::int64_t>(&value))
+    return in_range(schema, static_cast<double>(*number))
+               ? ""
+               : to_toml(value) + ", it must be " + range_text(schema);
+  if (const auto* number = std::get_if<double>(&value))
+    return in_range(schema, *number) ? "" : to_toml(value) + ", it must be " + range_text(schema);
+  StringList words;
+  std::size_t size = 0;
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    words.push_back(*text);
+    size = text->size();
+  } else if (const auto* list = std::get_if<StringList>(&value)) {
+    words = *list;
+    size = list->size();
+  } else {
+    return {};
+  }
+  for (const auto& word : words) {
+    if (word.find('\0') != std::string::npos) return "not allowed to hold a NUL character";
+    if (schema.values.empty() ||
+        std::find(schema.values.begin(), schema.values.end(), word) != schema.values.end())
+      continue;
+    std::string allowed;
+    for (const auto& item : schema.values)
+      allowed += (allowed.empty() ? "" : ", ") + to_toml(Value(item));
+    const auto hint = nearest(word, schema.values);
+    return to_toml(Value(word)) + ", it must be one of " + allowed +
+           (hint.empty() ? "" : "; did you mean \"" + hint + "\"?");
+  }
+  if (!in_range(schema, static_cast<double>(size)))
+    return std::to_string(size) +
+           (words.size() == 1 && std::holds_alternative<std::string>(value) ? " bytes" : " items") +
+           " long, it must be " + range_text(schema);
+  return {};
+}
+
+// A number written without a point is as good a float.
 Value normalised(OptionType type, const Value& value) {
   if (type == OptionType::floating && std::holds_alternative<std::int64_t>(value))
     return static_cast<double>(std::get<std::int64_t>(value));
@@ -52,30 +100,25 @@ void refuse_key(const std::string& name, const std::string& key, const Setting& 
   }
   std::vector<std::string> known;
   for (const auto* list : {&schema, &ignored})
-    for (const auto& item : *list) known.push_back(item.key);
+    for (const auto& item : *list)
+      known.push_back(item.key);
   const auto hint = nearest(key, known);
   problems.add(setting.key_origin, "unknown key \"" + key + "\" in [" + name + "]" +
                                        (hint.empty() ? "" : "; did you mean \"" + hint + "\"?"));
 }
 
-void check_setting(const std::string& name, const OptionSchema& schema, const Setting& setting, CheckedTable& out,
-                   Problems& problems) {
+void check_setting(const std::string& name, const OptionSchema& schema, const Setting& setting,
+                   CheckedTable& out, Problems& problems) {
   const std::string place = "\"" + schema.key + "\" in [" + name + "]";
   if (!matches(schema.type, setting.value)) {
-    problems.add(setting.value_origin, place + " must be a " + std::string(to_string(schema.type)) + ", not a " +
-                                           std::string(kind_of(setting.value)));
+    problems.add(setting.value_origin, place + " must be " + with_article(to_string(schema.type)) + ", not " +
+                                           with_article(kind_of(setting.value)));
     return;
   }
   const auto value = normalised(schema.type, setting.value);
-  const bool numeric = schema.type == OptionType::integer || schema.type == OptionType::floating;
-  if (numeric) {
-    const double number = std::holds_alternative<double>(value) ? std::get<double>(value)
-                                                                : static_cast<double>(std::get<std::int64_t>(value));
-    if (!in_range(schema, number)) {
-      problems.add(setting.value_origin, place + " is " + to_toml(setting.value) + ", it must be " +
-                                             (schema.minimum || schema.maximum ? range_text(schema) : "finite"));
-      return;
-    }
+  if (const auto fault = fault_of(schema, value); !fault.empty()) {
+    problems.add(setting.value_origin, place + " is " + fault);
+    return;
   }
   out.set(schema.key, Setting{value, setting.key_origin, setting.value_origin});
 }
@@ -117,10 +160,12 @@ Origin CheckedTable::origin(const std::string& key) const {
   return setting ? setting->value_origin : Origin();
 }
 
-void CheckedTable::set(const std::string& key, Setting setting) { settings_[key] = std::move(setting); }
+void CheckedTable::set(const std::string& key, Setting setting) {
+  settings_[key] = std::move(setting);
+}
 
-CheckedTable check_table(const std::string& name, const Table* table, const Schema& schema, const Schema& ignored,
-                         Problems& problems) {
+CheckedTable check_table(const std::string& name, const Table* table, const Schema& schema,
+                         const Schema& ignored, Problems& problems) {
   CheckedTable out;
   for (const auto& item : schema)
     if (item.default_value) out.set(item.key, Setting{normalised(item.type, *item.default_value), {}, {}});

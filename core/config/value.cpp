@@ -7,9 +7,7 @@
 namespace nacre::config {
 namespace {
 
-template <class... Ts> struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
+template <class... Ts> struct Overloaded : Ts... { using Ts::operator()...; };
 template <class... Ts> Overloaded(Ts...) -> Overloaded<Ts...>;
 
 std::string quoted(const std::string& text) {
@@ -37,7 +35,8 @@ std::string quoted(const std::string& text) {
 std::string number_text(double number) {
   char text[32];
   std::snprintf(text, sizeof text, "%.17g", number);
-  for (int precision = 1; precision < 17; ++precision) { // the shortest text that reads back as the same number
+  for (int precision = 1; precision < 17;
+       ++precision) { // the shortest text that reads back as the same number
     char shorter[32];
     std::snprintf(shorter, sizeof shorter, "%.*g", precision, number);
     if (std::stod(shorter) == number) return shorter;
@@ -79,11 +78,16 @@ std::string to_toml(const Value& value) {
 
 std::string_view to_string(OptionType type) {
   switch (type) {
-  case OptionType::string: return "string";
-  case OptionType::integer: return "integer";
-  case OptionType::floating: return "number";
-  case OptionType::boolean: return "boolean";
-  case OptionType::string_list: return "list of strings";
+  case OptionType::string:
+    return "string";
+  case OptionType::integer:
+    return "integer";
+  case OptionType::floating:
+    return "number";
+  case OptionType::boolean:
+    return "boolean";
+  case OptionType::string_list:
+    return "list of strings";
   }
   return "value";
 }

@@ -11,9 +11,9 @@ namespace nacre::config {
 
 // A place in a configuration file. An empty file means that nobody wrote the value: it is a default.
 struct Origin {
-  std::string file;  // absolute, links resolved
-  int line = 0;      // from 1
-  int column = 0;    // from 1, in characters
+  std::string file; // absolute, links resolved
+  int line = 0;     // from 1
+  int column = 0;   // from 1, in characters
 
   bool is_default() const noexcept { return file.empty(); }
   std::string text() const; // "FILE:LINE:COLUMN" or "default"
@@ -36,8 +36,8 @@ std::string to_toml(const Value& value);
 
 struct Setting {
   Value value;
-  Origin key_origin;    // of the key: for "unknown key"
-  Origin value_origin;  // of the value: for "out of range"
+  Origin key_origin;   // of the key: for "unknown key"
+  Origin value_origin; // of the value: for "out of range"
 };
 
 } // namespace nacre::config
