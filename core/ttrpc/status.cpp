@@ -1,22 +1,37 @@
 #include "ttrpc/status.hpp"
 
+#include <algorithm>
+#include <string>
+
 namespace nacre::ttrpc {
 namespace {
 
 constexpr std::size_t message_max = 64 << 10; // a status must fit into a frame together with its envelope
 
-// proto3 strings are UTF-8; an error may quote a path with any bytes in it. Go refuses the whole response then.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, message_max))
-    out.push_back(static_cast<unsigned char>(c) < 0x80 ? c : '?');
-  return out;
+// Length of the UTF-8 sequence at the start of `text`, 0 when there is none.
+std::size_t sequence_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  if (length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
+  const auto second = length > 1 ? static_cast<unsigned char>(text[1]) : 0;
+  // Overlong forms, surrogates, beyond U+10FFFF.
+  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+      (lead == 0xf4 && second > 0x8f))
+    return 0;
+  return length;
 }
 
-bool is_ascii(std::string_view text) {
-  for (const char c : text)
-    if (static_cast<unsigned char>(c) >= 0x80) return false;
-  return true;
+// proto3 strings are UTF-8, and Go refuses a whole response for one bad byte; an error may quote a path with any bytes.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (text = text.substr(0, message_max); !text.empty();) {
+    const auto length = sequence_length(text);
+    out.append(length > 0 ? text.substr(0, length) : "?");
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
 }
 
 ErrorCode known_code(int code) {
@@ -41,7 +56,7 @@ ErrorCode known_code(int code) {
 wire::Status to_status(ErrorCode code, std::string_view message) {
   wire::Status status;
   status.set_code(static_cast<int>(code));
-  status.set_message(is_ascii(message) && message.size() <= message_max ? std::string(message) : printable(message));
+  status.set_message(printable(message));
   return status;
 }
 
