@@ -13,10 +13,12 @@ namespace nacre::launch {
 inline constexpr std::uint32_t holder_protocol_version = 1;
 
 enum class HolderMessageKind : std::uint32_t {
-  signal = 1,  // holder -> owner: `value` is the signal number that the holder received
-  resize = 2,  // holder -> owner: the terminal is now rows x columns
-  hangup = 3,  // holder -> owner: the terminal hung up
-  exit = 4,    // owner -> holder: end with code `value` (0 to 255)
+  signal = 1,   // holder -> owner: `value` is the signal number that the holder received
+  resize = 2,   // holder -> owner: the terminal is now rows x columns
+  hangup = 3,   // holder -> owner: the terminal hung up
+  exit = 4,     // owner -> holder: end with code `value` (0 to 255)
+  identify = 5, // owner -> holder: answer with `identity`; `value` comes back. Ends what was on its way before
+  identity = 6, // holder -> owner: the kernel's credentials of this packet are the holder's
 };
 
 struct HolderMessage {
