@@ -1,0 +1,80 @@
+#include "agent_client/status_error.hpp"
+
+#include <grpcpp/support/status.h>
+
+namespace nacre::agent_client {
+namespace {
+
+// Length of the valid UTF-8 sequence at the start of `text`, 0 when there is none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
+  if (byte(0) < 0x80) return 1;
+  if (byte(0) >= 0xc2 && byte(0) <= 0xdf) return continues(1) ? 2 : 0;
+  if (byte(0) >= 0xe0 && byte(0) <= 0xef) {
+    if (!continues(1) || !continues(2)) return 0;
+    if (byte(0) == 0xe0 && byte(1) < 0xa0) return 0; // overlong
+    if (byte(0) == 0xed && byte(1) > 0x9f) return 0; // surrogate
+    return 3;
+  }
+  if (byte(0) >= 0xf0 && byte(0) <= 0xf4) {
+    if (!continues(1) || !continues(2) || !continues(3)) return 0;
+    if (byte(0) == 0xf0 && byte(1) < 0x90) return 0;
+    if (byte(0) == 0xf4 && byte(1) > 0x8f) return 0;
+    return 4;
+  }
+  return 0;
+}
+
+ErrorCode code_of(grpc::StatusCode code) {
+  switch (code) {
+  case grpc::StatusCode::INVALID_ARGUMENT:
+  case grpc::StatusCode::OUT_OF_RANGE: return ErrorCode::invalid_argument;
+  case grpc::StatusCode::DEADLINE_EXCEEDED: return ErrorCode::deadline_exceeded;
+  case grpc::StatusCode::NOT_FOUND: return ErrorCode::not_found;
+  case grpc::StatusCode::ALREADY_EXISTS: return ErrorCode::already_exists;
+  case grpc::StatusCode::PERMISSION_DENIED:
+  case grpc::StatusCode::UNAUTHENTICATED: return ErrorCode::permission_denied;
+  case grpc::StatusCode::RESOURCE_EXHAUSTED: return ErrorCode::resource_exhausted;
+  case grpc::StatusCode::FAILED_PRECONDITION: return ErrorCode::failed_precondition;
+  case grpc::StatusCode::ABORTED:
+  case grpc::StatusCode::CANCELLED: return ErrorCode::aborted;
+  case grpc::StatusCode::UNIMPLEMENTED: return ErrorCode::unimplemented;
+  case grpc::StatusCode::UNAVAILABLE: return ErrorCode::unavailable;
+  case grpc::StatusCode::INTERNAL:
+  case grpc::StatusCode::DATA_LOSS: return ErrorCode::internal;
+  default: return ErrorCode::unknown;
+  }
+}
+
+} // namespace
+
+std::string clean_guest_words(std::string_view words) {
+  std::string clean;
+  while (!words.empty()) {
+    const std::size_t length = sequence_length(words);
+    const std::size_t taken = length == 0 ? 1 : length;
+    if (clean.size() + taken > guest_words_limit) break;
+    const auto first = static_cast<unsigned char>(words[0]);
+    const bool c1_control = length == 2 && first == 0xc2 && static_cast<unsigned char>(words[1]) < 0xa0;
+    if (length == 0) {
+      clean += '?';
+    } else if (first < 0x20 || first == 0x7f || c1_control) {
+      clean += ' ';
+    } else {
+      clean.append(words.substr(0, length));
+    }
+    words.remove_prefix(taken);
+  }
+  while (!clean.empty() && clean.back() == ' ') clean.pop_back();
+  return clean;
+}
+
+Error to_error(const grpc::Status& status, std::string_view operation, std::string_view object) {
+  Error error(code_of(status.error_code()), operation, object);
+  const std::string words = clean_guest_words(status.error_message());
+  if (!words.empty()) error.because(words);
+  return error;
+}
+
+} // namespace nacre::agent_client
