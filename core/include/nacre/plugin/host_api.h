@@ -15,10 +15,12 @@
 extern "C" {
 #endif
 
-/* True when the struct that `pointer` points at is long enough to hold `member`, and (for functions) it is not NULL.
- */
+/* True when the struct that `pointer` points at is long enough to hold `member`. `type` is the struct's, for offsetof:
+ * NACRE_HAS(host, struct nacre_host, metric). */
 #define NACRE_HAS(pointer, type, member)                                                                              \
   ((pointer)->struct_size >= (uint32_t)(offsetof(type, member) + sizeof((pointer)->member)))
+/* The same for a member that is a function or another pointer: it is there and not NULL. */
+#define NACRE_HAS_FUNCTION(pointer, type, member) (NACRE_HAS(pointer, type, member) && (pointer)->member != NULL)
 
 /* Passed to every operation. An operation gives up with NACRE_E_DEADLINE or NACRE_E_CANCELLED, leaving nothing half
  * done that its undo records do not cover. */
@@ -85,8 +87,8 @@ struct nacre_process {
   uint32_t reserved;
 };
 
-/* One per plugin handle; alive until the handle's destroy() has returned. All functions may be called from any
- * thread of the plugin, except in a signal handler. */
+/* One per plugin handle; alive until the handle's destroy() has returned. The one that probe() and undo() get is alive
+ * until they return. All functions may be called from any thread of the plugin, except in a signal handler. */
 struct nacre_host {
   uint32_t struct_size;
   uint32_t abi_minor;  /* the host's */
@@ -104,12 +106,15 @@ struct nacre_host {
   /* socket(2) in another network namespace; close-on-exec; *ret is moved to the plugin. */
   int32_t (*netns_socket)(void *context, int32_t netns_fd, int32_t domain, int32_t type, int32_t protocol,
                           int32_t *ret, struct nacre_error *error);
-  /* Opens (makes) a tap there, not persistent: it goes with its last descriptor. `flags` are IFF_* of
-   * linux/if_tun.h; `queues` descriptors are written to `ret`. */
+  /* Opens (makes) a tap there, not persistent: it goes with its last descriptor. `name` is NUL-terminated, below
+   * IFNAMSIZ bytes; `flags` are IFF_* of linux/if_tun.h (IFF_TAP, and IFF_MULTI_QUEUE with more than one queue, are
+   * added); `queues` descriptors, close-on-exec and moved to the plugin, are written to `ret`. */
   int32_t (*tap_open)(void *context, int32_t netns_fd, const char *name, uint32_t flags, uint32_t queues,
                       int32_t *ret, struct nacre_error *error);
 
-  /* A folder of the pod's own for sockets and files of this plugin, mode 0700, removed with the pod. */
+  /* A folder of the pod's own for sockets and files of this plugin, mode 0700, removed with the pod. *ret_folder_fd
+   * (an O_PATH descriptor, moved to the plugin) and ret_path (NUL-terminated, at most path_capacity bytes with the NUL;
+   * short enough that a name of 20 bytes below it fits a unix socket's address) may each be NULL. */
   int32_t (*pod_folder)(void *context, int32_t *ret_folder_fd, char *ret_path, uint64_t path_capacity,
                         struct nacre_error *error);
 

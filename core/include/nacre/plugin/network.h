@@ -63,6 +63,7 @@ struct nacre_link {
   uint32_t hardware_type;   /* ARPHRD_* */
   uint32_t address_count;
   uint32_t route_count;
+  uint32_t reserved;
   const struct nacre_address *const *addresses;
   const struct nacre_route *const *routes;      /* that leave by this link */
 };
