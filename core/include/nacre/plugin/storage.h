@@ -108,7 +108,8 @@ struct nacre_storage_ops {
   int32_t (*attach)(nacre_store *store, const struct nacre_call *call, const struct nacre_mount_request *request,
                     nacre_attachment **ret, struct nacre_attach_result *ret_result, struct nacre_fds_out *fds_out,
                     struct nacre_error *error);
-  /* After the guest has unmounted it and the device was removed. */
+  /* After the guest has unmounted it and the device was removed. The handle ends, also when this fails: what could not
+   * be undone stays in the journal. All attachments were detached before release(). */
   int32_t (*detach)(nacre_attachment *attachment, const struct nacre_call *call, struct nacre_error *error);
   /* Ends what prepare() began, after the VM is gone. */
   int32_t (*release)(nacre_store *store, const struct nacre_call *call, struct nacre_error *error);

@@ -101,12 +101,10 @@ struct StorageTable : Handle<Plugin, nacre_store> {
       *ret = reinterpret_cast<nacre_attachment*>(handle.release());
     });
   }
-  // Ends the attachment's handle when it succeeds.
   static std::int32_t detach(nacre_attachment* attachment, const C* call, E* error) noexcept {
     return guard(error, [&] {
-      AttachmentHandle& handle = AttachmentHandle::of(attachment);
-      handle.object->detach(Call(call));
-      delete &handle;
+      const std::unique_ptr<AttachmentHandle> handle(&AttachmentHandle::of(attachment));
+      handle->object->detach(Call(call));
     });
   }
   static std::int32_t release(nacre_store* store, const C* call, E* error) noexcept {
