@@ -1,10 +1,9 @@
 #include "oci/state.hpp"
 
 #include "base/error.hpp"
-#include "base/paths.hpp"
+#include "base/process_identity.hpp"
 #include "oci/file_io.hpp"
 #include "oci/pretty_json.hpp"
-#include "oci/process_identity.hpp"
 
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
@@ -100,6 +99,8 @@ void read_own_members(const json::object& own, State& state) {
   state.creator_start_ticks = number_of<std::uint64_t>(own, "creator_start_ticks");
   state.socket = text_of(own, "socket");
 }
+
+bool is_alive(pid_t pid, std::uint64_t ticks) { return ProcessIdentity{pid, ticks}.alive(); }
 
 } // namespace
 

@@ -2,24 +2,23 @@
 #include "catch.hpp"
 
 #include "base/error.hpp"
+#include "base/process_identity.hpp"
 #include "oci/container_id.hpp"
-#include "oci/process_identity.hpp"
-#include "oci/sandbox_socket.hpp"
 #include "oci/state.hpp"
 
 #include <boost/json.hpp>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace nacre::oci;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
+
+std::uint64_t start_ticks(pid_t pid) { return nacre::ProcessIdentity::of(pid).value().start_ticks; }
 
 struct Folder {
   std::string path;
@@ -89,22 +88,6 @@ TEST_CASE("the living decide the status, not the file") {
   CHECK(current_status(creating) == Status::creating);
 }
 
-TEST_CASE("a zombie does not live") {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::pause();
-    ::_exit(0);
-  }
-  const auto ticks = start_ticks(child);
-  CHECK(is_alive(child, ticks));
-  ::kill(child, SIGKILL);
-  siginfo_t info{};
-  ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
-  CHECK_FALSE(is_alive(child, ticks));
-  ::waitpid(child, nullptr, 0);
-  CHECK_FALSE(is_alive(child, ticks));
-}
-
 TEST_CASE("the printed state has the members that engines read") {
   const auto object = boost::json::parse(to_oci_json(living(), Status::stopped)).get_object();
   CHECK(object.at("status") == "stopped");
@@ -119,13 +102,4 @@ TEST_CASE("ids follow runc's rule") {
   for (const auto* id : {"", ".", "..", "a/b", "../x", "a b", "\xc3\xa4"})
     CHECK_THROWS_AS(check_id(id), nacre::Error);
   CHECK_THROWS_AS(check_id(std::string(256, 'a')), nacre::Error);
-}
-
-TEST_CASE("a sandbox's socket has a short name that tells roots and namespaces apart") {
-  const auto name = sandbox_socket("/run/nacre", "", "c1");
-  CHECK(name == "/run/nacre/s/" + name.substr(13));
-  CHECK(name.size() == 13 + 32);
-  CHECK(name != sandbox_socket("/run/nacre", "k8s.io", "c1"));
-  CHECK(name != sandbox_socket("/run/other", "", "c1"));
-  CHECK(sandbox_socket("/run/nacre", "", "c1") == "/run/nacre/s/dea862ba8f0ad60ecdcf3b26cfd8bb2a");
 }
