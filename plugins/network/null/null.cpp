@@ -8,6 +8,7 @@ using namespace nacre::sdk;
 class Null : public Network {
  public:
   Null(Host, const Call&, const Options&) {}
+  DeviceNeeds needs() override { return {}; }
   bool claim(const Link&) override { return false; }
   std::unique_ptr<Endpoint> open_endpoint(const Call&, const EndpointRequest&) override {
     unsupported("open an endpoint: it gives the guest its loopback only");

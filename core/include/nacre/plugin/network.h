@@ -119,6 +119,9 @@ struct nacre_network_ops {
                     uint64_t options_len, nacre_net **ret, struct nacre_error *error);
   void (*destroy)(nacre_net *net); /* all endpoints were closed before */
 
+  /* For the plan: bit k is set when devices of kind k are needed with NACRE_DEV_COLD_ADD or NACRE_DEV_HOT_ADD. Links
+   * that come later are hot-added where the hypervisor can. No side effects. */
+  int32_t (*needs)(nacre_net *net, uint64_t *ret_cold_kinds, uint64_t *ret_hot_kinds, struct nacre_error *error);
   /* *ret 1: this plugin takes the link; 0: ask the next one in the list. No side effects. */
   int32_t (*claim)(nacre_net *net, const struct nacre_link *link, uint32_t *ret, struct nacre_error *error);
 

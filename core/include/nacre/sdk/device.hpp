@@ -47,6 +47,12 @@ struct Device {
   HostEnd host;
 };
 
+// needs()'s answer of storage and network: bit k stands for device kind k.
+struct DeviceNeeds {
+  std::uint64_t cold_kinds = 0; // must be there before the VM boots, or can be
+  std::uint64_t hot_kinds = 0;  // must be added to a running VM
+};
+
 inline const nacre_guest_device* to_c(const GuestDevice& device, Arena& arena) {
   auto* raw = arena.make<nacre_guest_device>();
   raw->kind = device.kind;

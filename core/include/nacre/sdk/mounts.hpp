@@ -61,12 +61,6 @@ struct Claim {
   static Claim no(std::string reason) { return {false, std::move(reason)}; }
 };
 
-// needs()'s answer: bit k stands for device kind k.
-struct StorageNeeds {
-  std::uint64_t cold_kinds = 0;
-  std::uint64_t hot_kinds = 0;
-};
-
 inline const nacre_guest_mount* to_c(const GuestMount& mount, Arena& arena) {
   auto* raw = arena.make<nacre_guest_mount>();
   NACRE_SDK_SET(arena, raw, driver, mount.driver);

@@ -39,6 +39,7 @@ class Network {
   Network& operator=(const Network&) = delete;
   virtual ~Network() = default;
 
+  virtual DeviceNeeds needs() { return {1u << NACRE_DEVICE_NET, 0}; }
   virtual bool claim(const Link& link) = 0;
   virtual std::unique_ptr<Endpoint> open_endpoint(const Call& call, const EndpointRequest& request) = 0;
 };
@@ -55,6 +56,13 @@ struct NetworkTable : Handle<Plugin, nacre_net> {
   using E = nacre_error;
   using C = nacre_call;
 
+  static std::int32_t needs(nacre_net* net, std::uint64_t* cold, std::uint64_t* hot, E* error) noexcept {
+    return guard(error, [&] {
+      const DeviceNeeds needs = H::of(net).object.needs();
+      *cold = needs.cold_kinds;
+      *hot = needs.hot_kinds;
+    });
+  }
   static std::int32_t claim(nacre_net* net, const nacre_link* link, std::uint32_t* ret, E* error) noexcept {
     return guard(error, [&] { *ret = H::of(net).object.claim(from_c(link)) ? 1 : 0; });
   }
@@ -98,6 +106,7 @@ inline constexpr nacre_network_ops network_table = {
     NetworkTable<Plugin>::probe,
     NetworkTable<Plugin>::create,
     NetworkTable<Plugin>::destroy,
+    NetworkTable<Plugin>::needs,
     NetworkTable<Plugin>::claim,
     NetworkTable<Plugin>::open_endpoint,
     NetworkTable<Plugin>::bind,

@@ -42,7 +42,7 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
   virtual ~Storage() = default;
 
-  virtual StorageNeeds needs() { return {}; }
+  virtual DeviceNeeds needs() { return {}; }
   virtual Claim claim(const MountRequest& request) = 0;
   virtual StoragePlan prepare(const Call&, const StoragePod&) { return {}; }
   virtual std::unique_ptr<Attachment> attach(const Call& call, const MountRequest& request) = 0;
@@ -63,7 +63,7 @@ struct StorageTable : Handle<Plugin, nacre_store> {
 
   static std::int32_t needs(nacre_store* store, std::uint64_t* cold, std::uint64_t* hot, E* error) noexcept {
     return guard(error, [&] {
-      const StorageNeeds needs = H::of(store).object.needs();
+      const DeviceNeeds needs = H::of(store).object.needs();
       *cold = needs.cold_kinds;
       *hot = needs.hot_kinds;
     });

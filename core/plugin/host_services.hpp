@@ -1,0 +1,33 @@
+// The host's side of <nacre/plugin/host_api.h> for one plugin handle.
+#pragma once
+
+#include "plugin/host_environment.hpp"
+#include "plugin/loader.hpp"
+
+#include <nacre/plugin/host_api.h>
+
+#include <mutex>
+#include <vector>
+
+namespace nacre::plugin {
+
+class HostServices {
+ public:
+  // `environment` must outlive this.
+  HostServices(HostEnvironment& environment, const Plugin& plugin);
+  HostServices(const HostServices&) = delete;
+  HostServices& operator=(const HostServices&) = delete;
+
+  const nacre_host* raw() const noexcept { return &raw_; }
+
+ private:
+  struct Entries; // the C functions
+
+  HostEnvironment* environment_;
+  const Plugin* plugin_;
+  nacre_host raw_{};
+  std::mutex mutex_;
+  std::vector<UniqueFd> pidfds_; // lent to the plugin until its handle goes
+};
+
+} // namespace nacre::plugin
