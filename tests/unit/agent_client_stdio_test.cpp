@@ -1,0 +1,411 @@
+#include "catch.hpp"
+
+#include "agent_client/agent_client.hpp"
+#include "agent_client/event_stream.hpp"
+#include "agent_client/stdio_pump.hpp"
+#include "fake_agent.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <fcntl.h>
+#include <future>
+#include <sys/socket.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace nacre::agent_client;
+using nacre::Error;
+using nacre::UniqueFd;
+using nacre::fakes::FakeAgent;
+using nacre::fakes::StdioServer;
+using Frame = nacre::agent::v1::StdioFrame;
+using namespace std::chrono_literals;
+
+namespace {
+
+// The test's own writers meet closed readers; the relay must not need this.
+[[maybe_unused]] const auto sigpipe_ignored = ::signal(SIGPIPE, SIG_IGN);
+
+struct Pipe {
+  Pipe() {
+    int fds[2];
+    REQUIRE(::pipe2(fds, O_CLOEXEC) == 0);
+    read_end = UniqueFd(fds[0]);
+    write_end = UniqueFd(fds[1]);
+  }
+  UniqueFd read_end, write_end;
+};
+
+std::string read_to_end(int fd) {
+  std::string all;
+  char bytes[65536];
+  ssize_t got;
+  while ((got = ::read(fd, bytes, sizeof(bytes))) > 0) all.append(bytes, static_cast<std::size_t>(got));
+  return all;
+}
+
+void write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// The agent's side of one stream.
+struct Peer {
+  explicit Peer(StdioServer& server, std::uint64_t stdin_offset = 0) : stream(server) {
+    Frame frame;
+    if (!stream.Read(&frame)) return;
+    open = frame.open();
+    acknowledge(Frame::STDIN, stdin_offset);
+  }
+  void acknowledge(Frame::Channel channel, std::uint64_t offset) {
+    Frame frame;
+    frame.mutable_ack()->set_channel(channel);
+    frame.mutable_ack()->set_offset(offset);
+    stream.Write(frame);
+  }
+  void send(Frame::Channel channel, std::uint64_t offset, const std::string& bytes, bool eof = false) {
+    Frame frame;
+    frame.mutable_data()->set_channel(channel);
+    frame.mutable_data()->set_offset(offset);
+    frame.mutable_data()->set_bytes(bytes);
+    frame.mutable_data()->set_eof(eof);
+    stream.Write(frame);
+  }
+  void drain() {
+    Frame frame;
+    while (stream.Read(&frame)) {
+    }
+  }
+  StdioServer& stream;
+  Frame::Open open;
+};
+
+struct Fixture {
+  ~Fixture() {
+    if (pump) pump->abort();
+    pump.reset();
+    if (client) {
+      client->disconnect();
+      client->wait_idle();
+    }
+  }
+  void start(StdioEnds ends) {
+    client = agent.connect(loop);
+    pump = StdioPump::create(loop, "c1", "", std::move(ends), [this] { drained.set_value(); });
+    pump->connect(client);
+  }
+  void wait_drained() { REQUIRE(drained.get_future().wait_for(20s) == std::future_status::ready); }
+
+  IoLoop loop;
+  FakeAgent agent;
+  std::shared_ptr<AgentClient> client;
+  std::shared_ptr<StdioPump> pump;
+  std::promise<void> drained;
+};
+
+} // namespace
+
+TEST_CASE("output arrives whole and in order, and each descriptor is closed when its channel ends") {
+  Fixture f;
+  f.agent.on_stdio = [](StdioServer& server) {
+    Peer peer(server);
+    peer.send(Frame::STDOUT, 0, "hel");
+    peer.send(Frame::STDERR, 0, "oops", true);
+    peer.send(Frame::STDOUT, 3, "lo", true);
+    peer.drain();
+    return grpc::Status::OK;
+  };
+  Pipe out, err;
+  f.start({UniqueFd(), std::move(out.write_end), std::move(err.write_end), false});
+  CHECK(read_to_end(err.read_end.get()) == "oops");
+  CHECK(read_to_end(out.read_end.get()) == "hello");
+  f.wait_drained();
+}
+
+TEST_CASE("stdin is relayed to its end of file") {
+  Fixture f;
+  std::promise<std::string> received;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    std::string all;
+    Frame frame;
+    while (server.Read(&frame)) {
+      if (!frame.has_data()) continue;
+      CHECK(frame.data().offset() == all.size());
+      all += frame.data().bytes();
+      peer.acknowledge(Frame::STDIN, all.size());
+      if (frame.data().eof()) break;
+    }
+    received.set_value(all);
+    peer.send(Frame::STDOUT, 0, "", true);
+    peer.send(Frame::STDERR, 0, "", true);
+    peer.drain();
+    return grpc::Status::OK;
+  };
+  Pipe in;
+  f.start({std::move(in.read_end), UniqueFd(), UniqueFd(), false});
+  const std::string text(1 << 20, 'x');
+  write_all(in.write_end.get(), text);
+  in.write_end.reset();
+  CHECK(received.get_future().get() == text);
+  f.wait_drained();
+}
+
+TEST_CASE("stdin of a regular file and of a closed pipe reach their end as well") {
+  const bool file = GENERATE(true, false);
+  Fixture f;
+  std::promise<std::string> received;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    std::string all;
+    Frame frame;
+    while (server.Read(&frame)) {
+      if (!frame.has_data()) continue;
+      all += frame.data().bytes();
+      if (frame.data().eof()) break;
+    }
+    received.set_value(all);
+    return grpc::Status::OK;
+  };
+  UniqueFd in;
+  std::string expected;
+  if (file) {
+    in = UniqueFd(::memfd_create("input", MFD_CLOEXEC));
+    expected = "some text";
+    write_all(in.get(), expected);
+    ::lseek(in.get(), 0, SEEK_SET);
+  } else {
+    Pipe pipe;
+    in = std::move(pipe.read_end);
+  }
+  f.start({std::move(in), UniqueFd(), UniqueFd(), false});
+  auto future = received.get_future();
+  REQUIRE(future.wait_for(20s) == std::future_status::ready);
+  CHECK(future.get() == expected);
+}
+
+TEST_CASE("no more than the window is read ahead of the guest") {
+  Fixture f;
+  std::atomic<std::uint64_t> received = 0;
+  std::promise<void> full;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    Frame frame;
+    while (server.Read(&frame)) {
+      received += frame.data().bytes().size();
+      if (received == stdio_window_bytes) full.set_value();
+    }
+    return grpc::Status::OK;
+  };
+  Pipe in;
+  f.start({std::move(in.read_end), UniqueFd(), UniqueFd(), false});
+  std::thread writer([&] { write_all(in.write_end.get(), std::string(1 << 20, 'x')); });
+  full.get_future().get();
+  f.loop.run([] {});
+  CHECK(received == stdio_window_bytes);
+  f.pump->abort(); // closes the read end, so the writer ends with EPIPE
+  f.loop.run([] {});
+  writer.join();
+}
+
+TEST_CASE("a sleeping reader stops its own channel only, and nothing is lost when it wakes") {
+  Fixture f;
+  std::atomic<std::uint64_t> acknowledged = 0;
+  const std::string text(stdio_window_bytes, 'o');
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    for (std::size_t i = 0; i < text.size(); i += 65536) peer.send(Frame::STDOUT, i, text.substr(i, 65536));
+    peer.send(Frame::STDOUT, text.size(), "", true);
+    peer.send(Frame::STDERR, 0, "still here", true);
+    peer.drain();
+    return grpc::Status::OK;
+  };
+  Pipe out, err;
+  const int flags_before = ::fcntl(out.write_end.get(), F_GETFL);
+  const UniqueFd shared(::fcntl(out.write_end.get(), F_DUPFD_CLOEXEC, 3)); // the caller's copy
+  f.start({UniqueFd(), std::move(out.write_end), std::move(err.write_end), false});
+  CHECK(read_to_end(err.read_end.get()) == "still here");
+  CHECK(::fcntl(shared.get(), F_GETFL) == flags_before);
+  std::string got(text.size(), '\0');
+  std::size_t at = 0;
+  while (at < got.size()) {
+    const ssize_t part = ::read(out.read_end.get(), got.data() + at, got.size() - at);
+    REQUIRE(part > 0);
+    at += static_cast<std::size_t>(part);
+  }
+  CHECK(got == text);
+  f.wait_drained();
+}
+
+TEST_CASE("a guest that sends more than its credit loses its stream") {
+  Fixture f;
+  std::promise<bool> ended;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    std::uint64_t offset = 0;
+    for (int i = 0; i < 64; ++i, offset += 65536) peer.send(Frame::STDOUT, offset, std::string(65536, 'x'));
+    Frame frame;
+    while (server.Read(&frame)) {
+    }
+    ended.set_value(true);
+    return grpc::Status::OK;
+  };
+  Pipe out;
+  f.start({UniqueFd(), std::move(out.write_end), UniqueFd(), false});
+  auto future = ended.get_future();
+  CHECK(future.wait_for(20s) == std::future_status::ready);
+}
+
+TEST_CASE("after a reconnect both sides go on where the other stopped") {
+  Fixture f;
+  std::atomic<int> connection = 0;
+  std::promise<void> first_half;
+  std::promise<std::string> received;
+  Frame::Open second_open;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    if (connection++ == 0) {
+      Peer peer(server);
+      peer.send(Frame::STDOUT, 0, "first ");
+      Frame frame;
+      std::string seen;
+      bool acknowledged = false;
+      while ((seen.size() < 6 || !acknowledged) && server.Read(&frame)) {
+        seen += frame.data().bytes();
+        acknowledged = acknowledged || (frame.has_ack() && frame.ack().offset() == 6);
+      }
+      first_half.set_value();
+      peer.drain();
+      return grpc::Status::OK;
+    }
+    Peer peer(server, 2); // only two bytes of stdin were delivered
+    second_open = peer.open;
+    peer.send(Frame::STDOUT, 0, "first second", true); // starts too early: the known part is skipped
+    peer.send(Frame::STDERR, 0, "", true);
+    std::string all;
+    Frame frame;
+    while (server.Read(&frame)) {
+      all += frame.data().bytes();
+      if (frame.data().eof()) break;
+    }
+    received.set_value(all);
+    peer.drain();
+    return grpc::Status::OK;
+  };
+  Pipe in, out;
+  f.start({std::move(in.read_end), std::move(out.write_end), UniqueFd(), false});
+  write_all(in.write_end.get(), "abcdef");
+  first_half.get_future().get();
+  const auto old = std::exchange(f.client, f.agent.connect(f.loop));
+  in.write_end.reset();
+  f.pump->connect(f.client);
+  CHECK(received.get_future().get() == "cdef");
+  CHECK(second_open.stdout_offset() == 6);
+  CHECK(read_to_end(out.read_end.get()) == "first second");
+  f.wait_drained();
+  old->disconnect();
+  old->wait_idle();
+}
+
+TEST_CASE("the guest is told when nobody reads its output any more") {
+  Fixture f;
+  std::promise<int> told;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    peer.send(Frame::STDOUT, 0, "y\n");
+    Frame frame;
+    while (server.Read(&frame)) {
+      if (frame.has_data() && frame.data().eof()) told.set_value(frame.data().channel());
+    }
+    return grpc::Status::OK;
+  };
+  Pipe out;
+  out.read_end.reset();
+  f.start({UniqueFd(), std::move(out.write_end), UniqueFd(), false});
+  auto future = told.get_future();
+  REQUIRE(future.wait_for(20s) == std::future_status::ready);
+  CHECK(future.get() == Frame::STDOUT);
+}
+
+TEST_CASE("closing stdin sends what waits first") {
+  Fixture f;
+  std::promise<std::string> received;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    std::string all;
+    Frame frame;
+    while (server.Read(&frame)) {
+      all += frame.data().bytes();
+      if (frame.data().eof()) break;
+    }
+    received.set_value(all);
+    return grpc::Status::OK;
+  };
+  Pipe in;
+  write_all(in.write_end.get(), "last words");
+  f.start({std::move(in.read_end), UniqueFd(), UniqueFd(), false});
+  f.pump->close_stdin(); // the writer's end stays open
+  CHECK(received.get_future().get() == "last words");
+}
+
+TEST_CASE("the guest's refusal reaches the caller in its own words") {
+  Fixture f;
+  f.agent.on_signal = [](const auto&) { return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such\nprocess"); };
+  f.client = f.agent.connect(f.loop);
+  nacre::agent::v1::SignalProcessRequest request;
+  request.set_container_id("c1");
+  CHECK_THROWS_WITH(f.client->signal_process(request, 20s), "signal container \"c1\": no such process");
+  std::promise<std::string> words;
+  f.client->signal_process_async(request, 20s, [&](const std::optional<Error>& error) {
+    words.set_value(error ? error->what() : "");
+  });
+  CHECK(words.get_future().get() == "signal container \"c1\": no such process");
+}
+
+TEST_CASE("a call fails at once when the connection ends") {
+  Fixture f;
+  std::promise<void> called;
+  std::promise<void> leave;
+  f.agent.on_signal = [&](const auto&) {
+    called.set_value();
+    leave.get_future().wait();
+    return grpc::Status::OK;
+  };
+  f.client = f.agent.connect(f.loop);
+  std::thread ender([&] {
+    called.get_future().wait();
+    f.client->disconnect();
+  });
+  CHECK_THROWS_AS(f.client->signal_process({}, 60s), Error);
+  ender.join();
+  leave.set_value();
+}
+
+TEST_CASE("events come in order, each once") {
+  Fixture f;
+  f.agent.on_events = [](const nacre::agent::v1::EventsRequest& request,
+                         grpc::ServerWriter<nacre::agent::v1::Event>& writer) {
+    CHECK(request.after() == 4);
+    for (const std::uint64_t number : {5, 6, 6, 5, 7}) {
+      nacre::agent::v1::Event event;
+      event.set_number(number);
+      event.mutable_oom()->set_container_id("c1");
+      writer.Write(event);
+    }
+    return grpc::Status::OK;
+  };
+  f.client = f.agent.connect(f.loop);
+  std::vector<std::uint64_t> numbers;
+  std::promise<void> over;
+  f.loop.run([&] {
+    EventStream::open(f.client, 4,
+                      {[&](const auto& event) { numbers.push_back(event.number()); },
+                       [&](const auto&) { over.set_value(); }});
+  });
+  over.get_future().wait();
+  CHECK(numbers == std::vector<std::uint64_t>{5, 6, 7});
+}
