@@ -29,7 +29,7 @@ struct ProcessIo {
 struct SandboxOptions {
   std::string namespace_name;  // containerd's namespace; empty at the command-line door
   std::string state_dir;       // <root>/<id>, exists, mode 0700; journal/, state.json, timeline.json go here
-  std::string config_file;     // empty: the default places (DESIGN section 5)
+  std::string config_file;     // empty: the default places (config/locate.hpp)
   bool systemd_cgroup = false;
 };
 
