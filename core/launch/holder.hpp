@@ -29,7 +29,7 @@ class Holder {
 
   // Starts a holder as a child of this process and waits until it has done its plan. `argv` is what `ps` shows: the
   // guest process's, at least one string. `fds` are the descriptors that the plan names by index (0: the terminal's
-  // slave when uses_terminal); closed here in any case. Throws Error whose operation() is "holder: " plus the step.
+  // slave when uses_terminal); closed here in any case. Throws LaunchError (launch_error.hpp).
   static std::unique_ptr<Holder> spawn(const HolderPlan& plan, const std::vector<std::string>& argv,
                                        std::vector<UniqueFd> fds = {},
                                        const std::string& launch_path = paths::launch);

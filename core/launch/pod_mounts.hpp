@@ -29,6 +29,7 @@ struct PodMount {
   bool read_only = false;
   bool recursive = false;   // the clone was taken with AT_RECURSIVE: flags go to all of it
   bool follow_host = false; // mounts that the host makes below the source later appear here too (rslave)
+  bool devices = false;     // device nodes in it may be opened by the pod's host processes
 };
 
 class PodMounts {
@@ -41,7 +42,7 @@ class PodMounts {
 
   // Mounts a detached clone (open_tree with OPEN_TREE_CLONE, taken by the caller in the caller's mount namespace).
   void add(UniqueFd tree, const PodMount& mount);
-  // Unmounts it, with all below it, and removes the mount point. Already gone is fine.
+  // Unmounts it, with all below it, and removes the mount point; or an empty folder. Already gone is fine.
   void remove(const std::string& target);
 
  private:

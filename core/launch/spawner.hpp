@@ -28,7 +28,7 @@ class Spawner {
 
   // Returns when the exec has succeeded. `fds` are what FdUse, enter_namespaces and MOVE_FD name by index; they are
   // closed here in any case. Nothing else is inherited. From any thread, several at once.
-  // Throws Error whose operation() is "launch: " plus LaunchReply.step, with the errno of that step.
+  // Throws LaunchError (launch_error.hpp) with the failed step, its object and errno.
   Process spawn(const ProcessPlan& plan, std::vector<UniqueFd> fds = {});
 
   // Carries out a plan with an empty argv and waits for it. Returns the descriptors of plan.return_namespaces, lowest
