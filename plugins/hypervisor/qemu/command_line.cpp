@@ -1,0 +1,154 @@
+#include "command_line.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace nacre::qemu {
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::uint64_t kibibyte = 1024;
+constexpr std::uint64_t smallest_memory = 32 * kibibyte * kibibyte; // below this no kernel of today boots
+constexpr std::uint32_t memory_slots = 10;
+
+std::string kibibytes(std::uint64_t bytes) {
+  return std::to_string(bytes / kibibyte) + "k";
+}
+
+void refuse(const std::string& why) {
+  throw sdk::Error(NACRE_E_INVALID_ARGUMENT, "QEMU cannot run this machine: " + why);
+}
+
+void check(const sdk::VmDescription& vm) {
+  if (vm.kernel.empty()) refuse("no kernel is named");
+  if (vm.initrd.empty() || !vm.image.empty())
+    refuse("it boots from an initrd, not from a disk image; set initrd");
+  if (vm.vcpus == 0) refuse("it has no CPU");
+  if (vm.memory_bytes < smallest_memory)
+    refuse(std::to_string(vm.memory_bytes / kibibyte) +
+           " KiB of memory are less than 32 MiB; raise default_memory");
+  if (vm.ram_backing > NACRE_RAM_FILE_PRIVATE) refuse("the kind of its memory is not known");
+}
+
+void add_memory(Arguments& arguments, const sdk::VmDescription& vm) {
+  std::string size = "size=" + kibibytes(vm.memory_bytes);
+  if (vm.memory_max_bytes > vm.memory_bytes)
+    size += ",slots=" + std::to_string(memory_slots) + ",maxmem=" + kibibytes(vm.memory_max_bytes);
+  arguments.add("-m", size);
+  const std::string bytes = std::to_string(vm.memory_bytes / kibibyte * kibibyte);
+  switch (vm.ram_backing) {
+  case NACRE_RAM_ANONYMOUS:
+    return;
+  case NACRE_RAM_SHARED_MEMFD:
+    arguments.add("-object", "memory-backend-memfd,id=ram,share=on,size=" + bytes);
+    return;
+  default:
+    arguments.add("-object", "memory-backend-file,id=ram,mem-path=" + quoted(vm.ram_path) + ",size=" + bytes +
+                                 ",share=" + (vm.ram_backing == NACRE_RAM_FILE_SHARED ? "on" : "off"));
+  }
+}
+
+void add_board(Arguments& arguments, const Options& options, const Accelerator& accelerator,
+               const sdk::VmDescription& vm) {
+  // What no guest of ours uses is left out: less to attack, and less for the guest's kernel to look for.
+  std::string board = "q35,sata=off,smbus=off,vmport=off,hpet=off,i8042=off,usb=off,dump-guest-core=off";
+  if (vm.ram_backing != NACRE_RAM_ANONYMOUS) board += ",memory-backend=ram";
+  if (!options.machine_accelerators.empty()) board += "," + options.machine_accelerators;
+  arguments.add("-machine", board);
+  // The buffer for translated code is reserved whole and touched as it fills; 256 MiB are never flushed by a
+  // boot.
+  arguments.add("-accel", accelerator.kvm ? "kvm" : "tcg,thread=multi,tb-size=256");
+  const std::string features = options.cpu_features.empty() ? "" : "," + options.cpu_features;
+  arguments.add("-cpu", (accelerator.kvm ? "host" : "max") + features);
+  const auto most = std::max(vm.vcpus, vm.vcpus_max);
+  arguments.add("-smp", "cpus=" + std::to_string(vm.vcpus) + ",maxcpus=" + std::to_string(most) +
+                            ",sockets=1,cores=" + std::to_string(most) + ",threads=1");
+  add_memory(arguments, vm);
+}
+
+// ISA serial: the only console that shows the kernel's first words, since its driver needs no module.
+void add_console(Arguments& arguments, sdk::Fd console) {
+  if (!console) {
+    arguments.add("-serial", "null");
+    return;
+  }
+  struct stat status {};
+  sdk::check_errno(::fstat(console.get(), &status), "look at the console's descriptor");
+  if (S_ISSOCK(status.st_mode)) {
+    arguments.add("-chardev", "socket,id=console,fd=" + std::to_string(arguments.pass(std::move(console))));
+  } else {
+    const auto fdset = arguments.pass_as_fdset(std::move(console), O_WRONLY);
+    arguments.add("-chardev", "file,id=console,append=on,path=" + fdset_path(fdset));
+  }
+  arguments.add("-serial", "chardev:console");
+}
+
+json::object pci_device(const char* driver, const char* id, PciTopology& topology) {
+  const auto place = topology.take_cold();
+  return {{"driver", driver},
+          {"id", id},
+          {"bus", place.bus},
+          {"addr", place.qemu_address()},
+          {"disable-legacy", "on"}};
+}
+
+void add_built_in_devices(Arguments& arguments, const Options& options, sdk::Fd agent,
+                          PciTopology& topology) {
+  for (auto& bus : topology.bus_devices())
+    arguments.add("-device", std::move(bus));
+  arguments.add("-chardev", "socket,id=agent,fd=" + std::to_string(arguments.pass(std::move(agent))));
+  auto serial = pci_device("virtio-serial-pci", "serial", topology);
+  serial["max_ports"] = 2; // port 0 can only be a console
+  arguments.add("-device", serial);
+  arguments.add("-device", json::object{{"driver", "virtserialport"},
+                                        {"id", "agent-port"},
+                                        {"bus", "serial.0"},
+                                        {"nr", 1},
+                                        {"chardev", "agent"},
+                                        {"name", agent_port_name}});
+  arguments.add(
+      "-object",
+      json::object{{"qom-type", "rng-random"}, {"id", "entropy"}, {"filename", options.entropy_source}});
+  auto rng = pci_device("virtio-rng-pci", "rng", topology);
+  rng["rng"] = "entropy";
+  arguments.add("-device", rng);
+  arguments.add("-device", "pvpanic"); // the guest tells of a panic before it resets
+}
+
+} // namespace
+
+void add_machine(Arguments& arguments, const Options& options, const Accelerator& accelerator,
+                 sdk::VmDescription& vm, MachineSockets sockets, PciTopology& topology) {
+  check(vm);
+  arguments.add("-name", "guest=" + quoted(vm.id) + ",debug-threads=on");
+  arguments.add("-nodefaults");
+  arguments.add("-no-user-config");
+  arguments.add("-display", "none");
+  arguments.add("-no-reboot"); // a guest that resets ends the machine: its containers cannot survive that
+  if (!options.seccomp_sandbox.empty()) arguments.add("-sandbox", options.seccomp_sandbox);
+  add_board(arguments, options, accelerator, vm);
+  arguments.add("-kernel", vm.kernel);
+  arguments.add("-initrd", vm.initrd);
+  arguments.add("-append", kernel_parameters(accelerator, vm, options.debug || vm.debug));
+
+  arguments.add("-chardev", "socket,id=qmp,fd=" + std::to_string(arguments.pass(std::move(sockets.qmp))));
+  arguments.add("-mon", "chardev=qmp,mode=control");
+  add_console(arguments, std::move(vm.console));
+  add_built_in_devices(arguments, options, std::move(sockets.agent), topology);
+}
+
+std::string kernel_parameters(const Accelerator& accelerator, const sdk::VmDescription& vm, bool debug) {
+  // panic=-1 and reboot=t: a guest that panics resets at once, by triple fault, which ends QEMU. tsc=reliable
+  // and no_timer_check: clocks of a virtual machine need no test against each other.
+  std::string text = "console=ttyS0 panic=-1 reboot=t tsc=reliable no_timer_check 8250.nr_uarts=1 "
+                     "cryptomgr.notests random.trust_cpu=on";
+  text += debug ? " debug earlyprintk=serial,ttyS0,115200" : " quiet";
+  // Under TCG the mitigations protect nobody (guest code is translated), and randomizing the kernel's place
+  // costs half a second of a boot of two. Under KVM both stay on.
+  if (!accelerator.kvm) text += " mitigations=off nokaslr";
+  if (!vm.kernel_params.empty()) text += " " + vm.kernel_params;
+  return text;
+}
+
+} // namespace nacre::qemu

@@ -1,0 +1,83 @@
+// One virtual machine: the QEMU process, its QMP connection, its devices and its events.
+#pragma once
+
+#include "accelerator.hpp"
+#include "command_line.hpp"
+#include "device.hpp"
+#include "options.hpp"
+#include "pci_topology.hpp"
+#include "qmp.hpp"
+#include "vmm_process.hpp"
+
+#include <nacre/sdk/hypervisor.hpp>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace nacre::qemu {
+
+class Machine {
+public:
+  Machine(sdk::Host host, Options options);
+  ~Machine(); // kills QEMU if it still runs
+
+  // NACRE_DEV_* bits for a kind of device.
+  std::uint64_t device_capabilities(std::uint32_t kind) const;
+
+  void start(const sdk::Call& call, sdk::VmDescription vm);
+  sdk::Fd take_agent_channel(); // once
+  void stop(const sdk::Call& call, bool graceful);
+  void pause(const sdk::Call& call);
+  void resume(const sdk::Call& call);
+
+  std::string add_device(const sdk::Call& call, sdk::Device device);         // the guest address
+  std::uint64_t remove_device(const sdk::Call& call, const std::string& id); // the operation's id
+  std::vector<sdk::GuestDevice> describe() const;
+
+  sdk::VmProcesses processes();
+  int events_fd() const { return events_.fd(); }
+
+private:
+  struct Attached {
+    sdk::GuestDevice guest;
+    PciPlace place;
+    bool removable = false;
+    std::vector<QmpStep> back; // when the front end has gone
+    std::uint64_t removal = 0; // operation that is under way
+  };
+
+  PciPlace place_at_boot(const sdk::GuestDevice& guest);
+  void add_boot_devices(Arguments& arguments, sdk::VmDescription& vm);
+  void await_greeting(const sdk::Call& call);
+  Qmp& running(const char* operation);
+  void take_back(std::vector<QmpStep>& steps) noexcept;
+
+  // On the thread that reads QMP.
+  void on_event(std::string_view name, const boost::json::object& data);
+  void on_device_deleted(const std::string& id);
+  void on_unplug_refused(const std::string& id);
+  void on_closed(std::string_view reason);
+
+  sdk::Host host_;
+  Options options_;
+  Accelerator accelerator_;
+  sdk::EventSender events_;  // used by the thread that reads QMP only
+  mutable std::mutex mutex_; // guards the four below
+  PciTopology topology_;
+  std::vector<std::string> order_; // ids, as added
+  std::map<std::string, Attached> devices_;
+  std::uint64_t next_operation_ = 1;
+
+  std::uint32_t next_fdset_ = 1u << 16; // above those of the command line
+  bool started_ = false;
+  std::optional<VmmProcess> process_;
+  sdk::Fd agent_;
+  std::vector<std::int32_t> vcpu_threads_;
+  std::atomic<bool> closing_ = false;
+  std::unique_ptr<Qmp> qmp_; // last: its thread ends before what it uses
+};
+
+} // namespace nacre::qemu

@@ -1,0 +1,22 @@
+#include "options.hpp"
+
+namespace nacre::qemu {
+
+Options Options::of(const sdk::Options& table) {
+  Options options;
+  options.path = table.string_or("path", "/usr/bin/qemu-system-x86_64");
+  if (!options.path.starts_with('/'))
+    throw sdk::Error(NACRE_E_INVALID_ARGUMENT, "path \"" + options.path + "\" of QEMU is not absolute");
+  options.machine_accelerators = table.string_or("machine_accelerators", "");
+  options.cpu_features = table.string_or("cpu_features", "");
+  options.entropy_source = table.string_or("entropy_source", "/dev/urandom");
+  options.seccomp_sandbox = table.string_or(
+      "seccompsandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+  options.bridges = static_cast<std::uint32_t>(table.integer_or("default_bridges", 1));
+  options.root_ports = static_cast<std::uint32_t>(table.integer_or("pcie_root_port", 0));
+  options.vhost_net = !table.boolean_or("disable_vhost_net", false);
+  options.debug = table.boolean_or("enable_debug", false);
+  return options;
+}
+
+} // namespace nacre::qemu
