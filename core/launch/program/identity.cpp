@@ -37,6 +37,9 @@ void limit_bounding_set(std::uint64_t keep) {
 }
 
 void change_ids(Message plan) {
+  constexpr std::uint64_t unchanged = 0xffffffff; // what the system calls take as "leave it as it is"
+  if (number_of(plan, PlanField::uid) >= unchanged || number_of(plan, PlanField::gid) >= unchanged)
+    fail("ids", {}, EINVAL);
   gid_t* groups = nullptr;
   std::size_t count = 0;
   for_each_number(plan, PlanField::groups, [&](std::uint64_t) { ++count; });
