@@ -81,6 +81,7 @@ PciPlace Machine::place_at_boot(const sdk::GuestDevice& guest) {
 void Machine::add_boot_devices(Arguments& arguments, sdk::VmDescription& vm) {
   for (auto& [guest, host] : vm.devices) {
     check_device(guest, host);
+    if (!options_.vhost_net) host.vhost_fds.clear();
     if (guest.kind == NACRE_DEVICE_VHOST_USER_FS && vm.ram_backing == NACRE_RAM_ANONYMOUS)
       throw sdk::Error(NACRE_E_INVALID_ARGUMENT,
                        "device \"" + guest.id + "\" needs the guest's memory to be shared, and it is not");
@@ -188,6 +189,7 @@ void Machine::take_back(std::vector<QmpStep>& steps) noexcept {
 
 std::string Machine::add_device(const sdk::Call& call, sdk::Device device) {
   Qmp& qmp = running("add a device");
+  if (!options_.vhost_net) device.host.vhost_fds.clear();
   check_device(device.guest, device.host);
   if ((device_capabilities(device.guest.kind) & NACRE_DEV_HOT_ADD) == 0)
     throw sdk::Error(NACRE_E_UNSUPPORTED,
