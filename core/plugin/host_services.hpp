@@ -19,6 +19,7 @@ class HostServices {
   HostServices& operator=(const HostServices&) = delete;
 
   const nacre_host* raw() const noexcept { return &raw_; }
+  void warn(std::string_view text) const noexcept; // to the log, in the plugin's name
 
  private:
   struct Entries; // the C functions

@@ -42,12 +42,14 @@ class Endpoint {
 
  private:
   friend class Network;
-  Endpoint(const Plugin& plugin, nacre_endpoint* handle) : plugin_(&plugin), handle_(handle) {}
+  Endpoint(const Plugin& plugin, const HostServices* host, nacre_endpoint* handle)
+      : plugin_(&plugin), host_(host), handle_(handle) {}
   void close() noexcept;
   struct Release {
     void operator()(nacre_endpoint*) const noexcept {}
   };
   const Plugin* plugin_;
+  const HostServices* host_; // the Network's
   std::unique_ptr<nacre_endpoint, Release> handle_;
 };
 

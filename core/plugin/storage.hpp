@@ -39,11 +39,14 @@ class Attachment {
 
  private:
   friend class Storage;
-  Attachment(const Plugin& plugin, nacre_attachment* handle) : plugin_(&plugin), handle_(handle) {}
+  Attachment(const Plugin& plugin, const HostServices* host, nacre_attachment* handle)
+      : plugin_(&plugin), host_(host), handle_(handle) {}
+  void detach_quietly() noexcept;
   struct Release {
     void operator()(nacre_attachment*) const noexcept {}
   };
   const Plugin* plugin_;
+  const HostServices* host_; // the Storage's
   std::unique_ptr<nacre_attachment, Release> handle_;
 };
 
