@@ -1,7 +1,7 @@
 #include "plugin/crash_line.hpp"
 
 #include <csignal>
-#include <cstring>
+#include <initializer_list>
 #include <unistd.h>
 
 namespace nacre::plugin {
