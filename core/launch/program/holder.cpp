@@ -118,8 +118,8 @@ void obey(int socket) {
 void run_holder(const char* name) {
   set_reply(3, ReplyFormat::holder);
   ::syscall(SYS_close_range, 4u, ~0u, 0u);
+  const int signals = catch_signals(); // 4: the only one beside 3
   ::syscall(SYS_close_range, 0u, 2u, 0u);
-  const int signals = catch_signals();
   take_name(name);
   Orders orders;
   receive_orders(orders);
