@@ -1,0 +1,15 @@
+#include "cli/verbs.hpp"
+
+#include "cli/output.hpp"
+#include "oci/features.hpp"
+
+namespace nacre::cli {
+
+int verb_features(const GlobalOptions& options) {
+  CommandLine line("features", "Prints what this runtime knows as JSON.");
+  if (!line.parse(options.arguments, 0, 0)) return 0;
+  print(oci::features_json() + "\n");
+  return 0;
+}
+
+} // namespace nacre::cli

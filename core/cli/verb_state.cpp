@@ -1,0 +1,19 @@
+#include "cli/verbs.hpp"
+
+#include "cli/output.hpp"
+#include "oci/container_id.hpp"
+#include "oci/state.hpp"
+
+namespace nacre::cli {
+
+int verb_state(const GlobalOptions& options) {
+  CommandLine line("state <container-id>", "Prints the state of a container as JSON.");
+  if (!line.parse(options.arguments, 1, 1)) return 0;
+  const auto& id = line.words().front();
+  oci::check_id(id);
+  const auto state = oci::read_state(options.state_dir(id));
+  print(oci::to_oci_json(state, oci::current_status(state)) + "\n");
+  return 0;
+}
+
+} // namespace nacre::cli

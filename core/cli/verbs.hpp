@@ -1,0 +1,24 @@
+// One function for each verb: parses its arguments and does it. Returns the exit code; throws Error.
+#pragma once
+
+#include "cli/global_options.hpp"
+
+namespace nacre::cli {
+
+int verb_config(const GlobalOptions& options);
+int verb_create(const GlobalOptions& options);
+int verb_delete(const GlobalOptions& options);
+int verb_exec(const GlobalOptions& options);
+int verb_features(const GlobalOptions& options);
+int verb_kill(const GlobalOptions& options);
+int verb_list(const GlobalOptions& options);
+int verb_run(const GlobalOptions& options);
+int verb_spec(const GlobalOptions& options);
+int verb_start(const GlobalOptions& options);
+int verb_state(const GlobalOptions& options);
+int verb_timeline(const GlobalOptions& options);
+
+// Parses everything, runs the verb, reports errors. The whole program but for main().
+int run_program(const Arguments& arguments);
+
+} // namespace nacre::cli
