@@ -1,12 +1,13 @@
 #include "cli/foreground.hpp"
 
 #include "cli/console.hpp"
+#include "cli/pidfd.hpp"
 
 #include <array>
 #include <cerrno>
 #include <optional>
 #include <poll.h>
-#include <sys/pidfd.h>
+
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,7 +120,7 @@ int wait_in_foreground(const launch::Holder& holder, SignalWatch& signals, Uniqu
       } else if (*signal == SIGWINCH) {
         if (relay) relay->resize();
       } else if (*signal != SIGURG) {
-        ::pidfd_send_signal(holder.pidfd(), *signal, nullptr, 0);
+        send_signal(holder.pidfd(), *signal);
       }
     }
   }

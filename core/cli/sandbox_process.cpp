@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
+#include "cli/pidfd.hpp"
 #include "oci/file_io.hpp"
 #include "ttrpc/address.hpp"
 
@@ -13,7 +14,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -175,7 +176,7 @@ ProcessIdentity spawn_sandbox(const SandboxPlan& plan, const SandboxSockets& soc
 
 bool wait_for_end(const ProcessIdentity& process, std::chrono::milliseconds timeout) {
   if (process.pid <= 0) return true;
-  const UniqueFd pidfd(::pidfd_open(process.pid, 0));
+  const auto pidfd = open_pidfd(process.pid);
   if (pidfd && process.alive()) {
     pollfd entry{pidfd.get(), POLLIN, 0};
     while (true) {
@@ -194,9 +195,9 @@ bool wait_for_end(const ProcessIdentity& process, std::chrono::milliseconds time
 
 void kill_process(const ProcessIdentity& process) noexcept {
   try {
-    const UniqueFd pidfd(process.pid > 0 ? ::pidfd_open(process.pid, 0) : -1);
+    const auto pidfd = process.pid > 0 ? open_pidfd(process.pid) : UniqueFd();
     if (!pidfd || !process.alive()) return; // the pidfd was opened first: what is checked is what is killed
-    ::pidfd_send_signal(pidfd.get(), SIGKILL, nullptr, 0);
+    send_signal(pidfd.get(), SIGKILL);
     wait_for_end(process, std::chrono::seconds(30));
   } catch (const Error&) {
     // /proc cannot be read: nothing can be known, so nothing is killed

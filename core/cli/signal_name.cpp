@@ -43,7 +43,7 @@ int parse_signal(std::string_view text) {
     if (name.starts_with("SIG")) name.erase(0, 3);
     for (int signal = 1; signal < 32; ++signal)
       if (const char* known = ::sigabbrev_np(signal); known && name == known) return signal;
-    if (const auto number = real_time_signal(name)) return *number;
+    if (const auto real_time = real_time_signal(name)) return *real_time;
     if (name == "IOT") return SIGABRT;
     if (name == "CLD") return SIGCHLD;
     if (name == "IO") return SIGPOLL;
