@@ -48,7 +48,7 @@ void mount_once(const char* source, const std::string& target, const char* type,
   check_errno(::mount(source, target.c_str(), type, flags, data), "mount rootfs", target);
 }
 
-void apply(const RootfsMount& mount, const std::string& target) {
+void apply_mount(const RootfsMount& mount, const std::string& target) {
   const auto words = parse_mount_options(mount.options);
   const char* data = words.data.empty() ? nullptr : words.data.c_str();
   mount_once(mount.source.c_str(), target, mount.type.c_str(), words.flags, data);
@@ -96,13 +96,13 @@ std::string shorten_layers(RootfsMount& mount) {
 }
 
 // chdir is process-wide but for a thread that has left the shared fs struct (CLONE_FS).
-void apply_from(const std::string& folder, const RootfsMount& mount, const std::string& target) {
+void apply_mount_from(const std::string& folder, const RootfsMount& mount, const std::string& target) {
   std::exception_ptr failure;
   std::thread([&] {
     try {
       check_errno(::unshare(CLONE_FS), "leave the shared working folder");
       check_errno(::chdir(folder.c_str()), "enter folder", folder);
-      apply(mount, target);
+      apply_mount(mount, target);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -121,14 +121,14 @@ std::string target_below(const std::string& rootfs, const std::string& target) {
 
 void mount_one(const std::string& rootfs, RootfsMount mount) {
   const auto target = target_below(rootfs, mount.target);
-  if (data_size(mount) <= mount_data_max) return apply(mount, target);
+  if (data_size(mount) <= mount_data_max) return apply_mount(mount, target);
   const auto folder = shorten_layers(mount);
   if (data_size(mount) > mount_data_max)
     throw Error(ErrorCode::invalid_argument, "mount rootfs", target)
         .because("its options are longer than the page that the kernel takes")
         .hint("use an image with fewer layers");
-  if (folder.empty()) return apply(mount, target);
-  apply_from(folder, mount, target);
+  if (folder.empty()) return apply_mount(mount, target);
+  apply_mount_from(folder, mount, target);
 }
 
 } // namespace

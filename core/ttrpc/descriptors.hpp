@@ -13,6 +13,7 @@
 
 namespace nacre::ttrpc {
 
+inline constexpr std::uint32_t descriptor_protocol_version = 1; // state.json: protocols.fd
 inline constexpr std::uint32_t slot_stdin = 0;
 inline constexpr std::uint32_t slot_stdout = 1;
 inline constexpr std::uint32_t slot_stderr = 2;

@@ -5,10 +5,12 @@
 #include "ttrpc/proto/nacre_task.pb.h"
 #include "ttrpc/proto/task.pb.h"
 
+#include <cstdint>
 #include <string>
 
 namespace nacre::ttrpc {
 
+inline constexpr std::uint32_t task_protocol_version = 1; // state.json: protocols.task
 inline constexpr const char* task_service_v2 = "containerd.task.v2.Task";
 inline constexpr const char* task_service_v3 = "containerd.task.v3.Task"; // the same messages
 

@@ -1,0 +1,140 @@
+#include "shim/containerd_start.hpp"
+
+#include "base/error.hpp"
+#include "base/paths.hpp"
+#include "base/unique_fd.hpp"
+#include "oci/file_io.hpp"
+#include "oci/spec.hpp"
+#include "shim/pod.hpp"
+#include "ttrpc/client.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <vector>
+
+namespace nacre::shim {
+namespace {
+
+constexpr int listener_in_child = 3;
+
+// One start at a time judges whether a socket is stale. The lock is on the folder: it leaves no file behind.
+UniqueFd lock_socket_dir() {
+  std::error_code error;
+  std::filesystem::create_directories(paths::socket_dir, error);
+  if (error) throw Error::from_errno(error.value(), "make folder", paths::socket_dir);
+  ::chmod(paths::socket_dir, 0700);
+  UniqueFd folder(check_errno(::open(paths::socket_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", paths::socket_dir));
+  while (::flock(folder.get(), LOCK_EX) < 0)
+    if (errno != EINTR) throw_errno("lock", paths::socket_dir);
+  return folder;
+}
+
+bool somebody_listens(const std::string& path) {
+  try {
+    ttrpc::connect_unix(path, SOCK_STREAM);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+UniqueFd listen_on(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path))
+    throw Error(ErrorCode::invalid_argument, "listen on", path).because("the path is too long");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  UniqueFd socket(check_errno(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "make socket"));
+  check_errno(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), "listen on", path);
+  ::chmod(path.c_str(), 0600);
+  check_errno(::listen(socket.get(), 64), "listen on", path);
+  return socket;
+}
+
+std::vector<std::string> child_arguments(const Arguments& arguments) {
+  std::vector<std::string> words{"containerd-shim-nacre-v2", "-namespace", arguments.namespace_name, "-id",
+                                 arguments.id, "-address", arguments.address, "-socket",
+                                 std::to_string(listener_in_child)};
+  if (arguments.debug) words.push_back("-debug");
+  return words;
+}
+
+// Only calls that are safe after fork. The log fifo is opened by name later; 0 to 2 lead nowhere, for what is written
+// there would be part of the answer.
+[[noreturn]] void become_child(int listener, char* const* argv) {
+  ::setsid();
+  const int null = ::open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
+  // The listener may be number 3 already, and then still has close-on-exec.
+  if (listener == listener_in_child)
+    ::fcntl(listener, F_SETFD, 0);
+  else
+    ::dup2(listener, listener_in_child);
+  ::close_range(listener_in_child + 1, ~0u, 0);
+  ::execv("/proc/self/exe", argv);
+  ::_exit(127);
+}
+
+pid_t spawn_serving_process(const Arguments& arguments, const UniqueFd& listener) {
+  auto words = child_arguments(arguments);
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const pid_t pid = check_errno(::fork(), "start the sandbox process");
+  if (pid == 0) become_child(listener.get(), argv.data());
+  return pid;
+}
+
+// One above containerd's own, so that the kernel kills the sandbox process first. Best effort, as in containerd.
+void adjust_oom_score(pid_t pid) {
+  int score = 0;
+  if (!(std::ifstream("/proc/" + std::to_string(::getppid()) + "/oom_score_adj") >> score)) return;
+  std::ofstream("/proc/" + std::to_string(pid) + "/oom_score_adj") << std::min(score + 1, 1000);
+}
+
+std::string pod_of(const Arguments& arguments) {
+  const auto text = oci::read_file("config.json", oci::max_spec_size, "read");
+  if (!text) throw Error(ErrorCode::not_found, "read", "config.json").because("the bundle has none");
+  return sandbox_id_of(*text, arguments.id);
+}
+
+} // namespace
+
+std::string start_answer(const std::string& socket_path, const char* max_version) {
+  const std::string address = "unix://" + socket_path;
+  const int version = max_version ? std::atoi(max_version) : 0;
+  if (version < 2) return address;
+  return R"({"version":)" + std::to_string(std::min(version, 3)) + R"(,"address":")" + address +
+         R"(","protocol":"ttrpc"})";
+}
+
+void containerd_start(const Arguments& arguments) {
+  const auto sandbox_id = pod_of(arguments);
+  const auto socket = containerd_socket(arguments.address, arguments.namespace_name, sandbox_id);
+  const auto lock = lock_socket_dir();
+  if (!somebody_listens(socket)) {
+    ::unlink(socket.c_str()); // of a sandbox process that was killed
+    const auto listener = listen_on(socket);
+    try {
+      adjust_oom_score(spawn_serving_process(arguments, listener));
+    } catch (...) {
+      ::unlink(socket.c_str());
+      throw;
+    }
+  }
+  // containerd before 1.7 reads this file when it is restarted.
+  oci::replace_file("address", "unix://" + socket, 0600, "write");
+  std::cout << start_answer(socket, std::getenv("MAX_SHIM_VERSION")) << std::flush;
+}
+
+} // namespace nacre::shim
