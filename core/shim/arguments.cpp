@@ -71,7 +71,7 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   try {
     using namespace po::command_line_style;
     const auto style = allow_long | allow_short | allow_dash_for_short | allow_long_disguise | long_allow_adjacent |
-                       long_allow_next;
+                       long_allow_next | short_allow_next;
     po::store(po::command_line_parser(argc, argv).options(options).positional(positional).style(style).run(), given);
     po::notify(given);
   } catch (const po::error& error) {
