@@ -219,7 +219,7 @@ void Config::check_guest(Problems& problems) {
   if (!guest_.initrd.empty() && !guest_.image.empty())
     problems.add(guest_.image_origin, "[" + name + "] has both initrd and image; remove one of them");
   if (guest_.initrd.empty() && guest_.image.empty()) {
-    guest_.initrd = std::string(paths::data_dir) + "/initrd";
+    guest_.initrd = std::string(paths::data_dir) + "/nacre-initrd.img";
     guest_table_.set("initrd", Setting{guest_.initrd, {}, {}});
   }
   for (const auto* key : {"kernel", "initrd", "image"}) {
