@@ -26,7 +26,9 @@ Record to_record(const char* name, const CoreUndo& undo) {
   return Record{0, core_kind, name, std::to_string(format_version), undo.SerializeAsString()};
 }
 
-UniqueFd open_process(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+UniqueFd open_process(pid_t pid) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
 void kill_and_wait(int pidfd, const std::string& object) {
   if (::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) < 0 && errno != ESRCH)
@@ -51,7 +53,8 @@ void undo(const CoreUndo::KillProcess& change) {
 std::vector<pid_t> members_of(const fs::path& cgroup) {
   std::vector<pid_t> pids;
   std::ifstream file(cgroup / "cgroup.procs");
-  for (pid_t pid; file >> pid;) pids.push_back(pid);
+  for (pid_t pid; file >> pid;)
+    pids.push_back(pid);
   return pids;
 }
 
@@ -75,14 +78,16 @@ void remove_cgroup_tree(const fs::path& cgroup, bool kill) {
   std::vector<fs::path> below;
   for (fs::directory_iterator entry(cgroup, error), end; !error && entry != end; entry.increment(error))
     if (entry->is_directory(error) && !entry->is_symlink(error)) below.push_back(entry->path());
-  for (const auto& child : below) remove_cgroup_tree(child, kill);
+  for (const auto& child : below)
+    remove_cgroup_tree(child, kill);
   if (kill) kill_members(cgroup);
   if (::rmdir(cgroup.c_str()) < 0 && errno != ENOENT) throw_errno("remove cgroup", cgroup.string());
 }
 
 void undo(const CoreUndo::RemoveCgroup& change) {
   std::error_code error;
-  if (fs::exists(change.path() + "/cgroup.procs", error)) remove_cgroup_tree(change.path(), change.kill_members());
+  if (fs::exists(change.path() + "/cgroup.procs", error))
+    remove_cgroup_tree(change.path(), change.kill_members());
 }
 
 void undo(const CoreUndo::RemoveFile& change) {
@@ -92,11 +97,13 @@ void undo(const CoreUndo::RemoveFile& change) {
 
 void undo(const CoreUndo::RemoveFolder& change) {
   if (change.with_content()) return remove_folder_tree(change.path());
-  if (::rmdir(change.path().c_str()) < 0 && errno != ENOENT && errno != ENOTDIR) throw_errno("remove", change.path());
+  if (::rmdir(change.path().c_str()) < 0 && errno != ENOENT && errno != ENOTDIR)
+    throw_errno("remove", change.path());
 }
 
 void undo(const CoreUndo::Unmount& change) {
-  if (::umount2(change.path().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+  if (::umount2(change.path().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
+      errno != ENOENT)
     throw_errno("unmount", change.path());
 }
 
@@ -142,12 +149,18 @@ void undo_core(const Record& record) {
     throw Error(ErrorCode::invalid_argument, "undo record", record.kind + "/" + record.name)
         .because("not one of the core's");
   switch (change.change_case()) {
-  case CoreUndo::kKillProcess: return undo(change.kill_process());
-  case CoreUndo::kRemoveCgroup: return undo(change.remove_cgroup());
-  case CoreUndo::kRemoveFile: return undo(change.remove_file());
-  case CoreUndo::kRemoveFolder: return undo(change.remove_folder());
-  case CoreUndo::kUnmount: return undo(change.unmount());
-  case CoreUndo::CHANGE_NOT_SET: break;
+  case CoreUndo::kKillProcess:
+    return undo(change.kill_process());
+  case CoreUndo::kRemoveCgroup:
+    return undo(change.remove_cgroup());
+  case CoreUndo::kRemoveFile:
+    return undo(change.remove_file());
+  case CoreUndo::kRemoveFolder:
+    return undo(change.remove_folder());
+  case CoreUndo::kUnmount:
+    return undo(change.unmount());
+  case CoreUndo::CHANGE_NOT_SET:
+    break;
   }
   throw Error(ErrorCode::unimplemented, "undo record", record.name)
       .because("unknown kind of change")

@@ -32,7 +32,8 @@ std::uint32_t crc_of(std::string_view bytes) {
 }
 
 void put_number(std::string& to, std::uint32_t value) {
-  for (int shift = 0; shift < 32; shift += 8) to.push_back(static_cast<char>(value >> shift & 0xff));
+  for (int shift = 0; shift < 32; shift += 8)
+    to.push_back(static_cast<char>(value >> shift & 0xff));
 }
 
 std::uint32_t get_number(std::string_view from, std::size_t at) {
@@ -106,7 +107,7 @@ void write_all(int file, std::string_view bytes) {
 
 // A record written aside, removed unless it was given its name.
 class Draft {
- public:
+public:
   Draft(const std::string& folder, std::string_view bytes) : path_(folder + "/draft.XXXXXX") {
     UniqueFd file(check_errno(::mkostemp(path_.data(), O_CLOEXEC), "create"));
     named_ = true;
@@ -132,7 +133,7 @@ class Draft {
     return false;
   }
 
- private:
+private:
   std::string path_;
   bool named_ = false;
 };
@@ -150,7 +151,8 @@ std::vector<std::uint64_t> ids_in(const std::string& folder) {
 
 Journal::Journal(std::string folder) : folder_(std::move(folder)) {
   if (::mkdir(folder_.c_str(), 0700) < 0 && errno != EEXIST) throw_errno("make journal", folder_);
-  for (const auto id : ids_in(folder_)) next_ = std::max(next_, id + 1);
+  for (const auto id : ids_in(folder_))
+    next_ = std::max(next_, id + 1);
 }
 
 std::uint64_t Journal::append(const Record& record) {
@@ -160,11 +162,13 @@ std::uint64_t Journal::append(const Record& record) {
   try {
     Draft draft(folder_, encode(record));
     const std::lock_guard lock(mutex_);
-    while (!draft.publish(folder_ + "/" + file_name(next_))) ++next_;
+    while (!draft.publish(folder_ + "/" + file_name(next_)))
+      ++next_;
     return next_++;
   } catch (const Error& cause) {
     auto error = Error::from_errno(cause.error_number(), "write undo record into", folder_);
-    if (error.code() == ErrorCode::resource_exhausted) error.hint("make room on that file system and try again");
+    if (error.code() == ErrorCode::resource_exhausted)
+      error.hint("make room on that file system and try again");
     throw error;
   }
 }
@@ -183,8 +187,10 @@ std::vector<Record> Journal::records(std::vector<std::string>* damaged) const {
     const auto content = read_file(path);
     if (!content && errno == ENOENT) continue; // done meanwhile
     auto record = content ? decode(id, *content) : std::nullopt;
-    if (record) found.push_back(std::move(*record));
-    else if (damaged) damaged->push_back(path);
+    if (record)
+      found.push_back(std::move(*record));
+    else if (damaged)
+      damaged->push_back(path);
   }
   return found;
 }

@@ -1,9 +1,9 @@
-// Undo records on disk: before each change of the host one is written, and whoever finds the folder later can take
-// the change back, whether or not it was made, and whether or not the process that made it still lives.
+// Undo records on disk: before each change of the host one is written, and whoever finds the folder later can
+// take the change back, whether or not it was made, and whether or not the process that made it still lives.
 //
-// One file a record, written aside and renamed: a reader never sees half a record, whenever the writer is killed.
-// There is no fsync: what the records undo does not survive a reboot either. A damaged file (a disk's fault) is
-// reported and does not hide the others.
+// One file a record, written aside and renamed: a reader never sees half a record, whenever the writer is
+// killed. There is no fsync: what the records undo does not survive a reboot either. A damaged file (a disk's
+// fault) is reported and does not hide the others.
 #pragma once
 
 #include <cstdint>
@@ -24,20 +24,22 @@ struct Record {
   std::string bytes;    // the plugin's own, at most record_bytes_max
 };
 
-// Safe from any thread. Two processes may have the same journal open (a delete beside a dying sandbox process).
+// Safe from any thread. Two processes may have the same journal open (a delete beside a dying sandbox
+// process).
 class Journal {
- public:
+public:
   // The folder is made, mode 0700, if it is missing; its parent must exist. Throws Error.
   explicit Journal(std::string folder);
 
-  // Returns the record's id once it is in the file system; throws Error, with nothing written, when it cannot be (disk
-  // full, too long): then the change must not be made. `record.id` is ignored.
+  // Returns the record's id once it is in the file system; throws Error, with nothing written, when it cannot
+  // be (disk full, too long): then the change must not be made. `record.id` is ignored.
   std::uint64_t append(const Record& record);
 
   // The change is taken back, or can never be made. An unknown id is fine.
   void done(std::uint64_t id);
 
-  // Newest first: the order of playback. Files that are damaged are left out; their names are put into `damaged`.
+  // Newest first: the order of playback. Files that are damaged are left out; their names are put into
+  // `damaged`.
   std::vector<Record> records(std::vector<std::string>* damaged = nullptr) const;
 
   // Removes the folder with everything in it, played back or not.
@@ -45,7 +47,7 @@ class Journal {
 
   const std::string& folder() const noexcept { return folder_; }
 
- private:
+private:
   std::string folder_;
   std::mutex mutex_;
   std::uint64_t next_ = 1;

@@ -131,13 +131,14 @@ pid_t start_launch_program(const std::string& path, const char* mode, const std:
   ::posix_spawn_file_actions_addclosefrom_np(&settings.files, 4);
 
   std::vector<char*> arguments;
-  for (const auto& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const auto& argument : argv)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const std::string variable = std::string("NACRE_LAUNCH_MODE=") + mode;
   char* environment[] = {const_cast<char*>(variable.c_str()), nullptr};
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, path.c_str(), &settings.files, &settings.attributes, arguments.data(),
-                                  environment);
+  const int error =
+      ::posix_spawn(&pid, path.c_str(), &settings.files, &settings.attributes, arguments.data(), environment);
   if (error != 0) {
     auto failure = Error::from_errno(error, "start", path);
     if (error == ENOENT) failure.hint("it belongs to Nacre: install the package again");
@@ -148,8 +149,8 @@ pid_t start_launch_program(const std::string& path, const char* mode, const std:
 
 UniqueFd open_pidfd(pid_t pid) {
   // Always close-on-exec.
-  return UniqueFd(static_cast<int>(check_errno(::syscall(SYS_pidfd_open, pid, 0), "open process",
-                                               std::to_string(pid))));
+  return UniqueFd(
+      static_cast<int>(check_errno(::syscall(SYS_pidfd_open, pid, 0), "open process", std::to_string(pid))));
 }
 
 LaunchError to_error(const std::string& role, const LaunchReply& reply) {

@@ -30,7 +30,8 @@ struct ControlPacket {
 std::optional<ControlPacket> receive_packet(int socket);
 
 // Starts nacre-launch with `socket` as its descriptor 3 and nothing else of ours. Throws Error.
-pid_t start_launch_program(const std::string& path, const char* mode, const std::vector<std::string>& argv, int socket);
+pid_t start_launch_program(const std::string& path, const char* mode, const std::vector<std::string>& argv,
+                           int socket);
 
 UniqueFd open_pidfd(pid_t pid); // throws Error
 

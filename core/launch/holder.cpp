@@ -48,18 +48,21 @@ bool hung_up(int socket) {
 }
 
 Error no_holder() {
-  return Error(ErrorCode::invalid_argument, "adopt holder").because("no holder answers on its control socket");
+  return Error(ErrorCode::invalid_argument, "adopt holder")
+      .because("no holder answers on its control socket");
 }
 
 void pass_credentials(int socket, int on) {
-  check_errno(::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), "ask for a holder's credentials");
+  check_errno(::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)),
+              "ask for a holder's credentials");
 }
 
 } // namespace
 
 std::unique_ptr<Holder> Holder::spawn(const HolderPlan& plan, const std::vector<std::string>& argv,
                                       std::vector<UniqueFd> fds, const std::string& launch_path) {
-  if (argv.empty()) throw Error(ErrorCode::invalid_argument, "start holder").because("the process has no arguments");
+  if (argv.empty())
+    throw Error(ErrorCode::invalid_argument, "start holder").because("the process has no arguments");
   auto [ours, theirs] = make_control_pair();
   send_orders(ours.get(), plan.SerializeAsString(), fds);
   const pid_t pid = start_launch_program(launch_path, "holder", argv, theirs.get());
@@ -71,12 +74,13 @@ std::unique_ptr<Holder> Holder::spawn(const HolderPlan& plan, const std::vector<
   const auto packet = receive_packet(holder->control_.get());
   HolderReport report;
   if (!packet || !report.ParseFromString(packet->bytes))
-    throw LaunchError(Error(ErrorCode::unavailable, "start holder").because("it ended before it was ready"), "holder",
-                      "died");
+    throw LaunchError(Error(ErrorCode::unavailable, "start holder").because("it ended before it was ready"),
+                      "holder", "died");
   if (report.failed()) throw to_error("holder", report.failure());
   const auto identity = ProcessIdentity::of(pid);
   if (!identity)
-    throw LaunchError(Error(ErrorCode::unavailable, "start holder").because("it was killed"), "holder", "died");
+    throw LaunchError(Error(ErrorCode::unavailable, "start holder").because("it was killed"), "holder",
+                      "died");
   holder->identity_ = *identity;
   return holder;
 }
@@ -92,9 +96,12 @@ std::unique_ptr<Holder> Holder::adopt(UniqueFd control) {
     const auto packet = receive_packet(control.get());
     HolderMessage message;
     if (!packet || !parse(packet->bytes, message)) throw no_holder();
-    if (message.kind != static_cast<std::uint32_t>(HolderMessageKind::identity)) early.push_back(message);
-    else if (message.value == nonce) pid = packet->sender;
-    else throw no_holder();
+    if (message.kind != static_cast<std::uint32_t>(HolderMessageKind::identity))
+      early.push_back(message);
+    else if (message.value == nonce)
+      pid = packet->sender;
+    else
+      throw no_holder();
   }
   pass_credentials(control.get(), 0);
   if (pid <= 0) throw no_holder();
@@ -110,7 +117,9 @@ std::unique_ptr<Holder> Holder::adopt(UniqueFd control) {
   return holder;
 }
 
-Holder::~Holder() { exit(owner_gone); }
+Holder::~Holder() {
+  exit(owner_gone);
+}
 
 UniqueFd Holder::release_control() noexcept {
   is_child_ = false;
@@ -120,7 +129,8 @@ UniqueFd Holder::release_control() noexcept {
 void Holder::start(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
   started_ = true;
-  for (const auto& message : std::exchange(early_, {})) dispatch(message);
+  for (const auto& message : std::exchange(early_, {}))
+    dispatch(message);
 }
 
 void Holder::dispatch(const HolderMessage& message) {
@@ -134,7 +144,8 @@ void Holder::dispatch(const HolderMessage& message) {
   case HolderMessageKind::hangup:
     if (callbacks_.on_hangup) callbacks_.on_hangup();
     break;
-  default: break; // a newer holder's
+  default:
+    break; // a newer holder's
   }
 }
 
@@ -164,12 +175,15 @@ void Holder::reap() noexcept {
 
 void Holder::exit(int code) noexcept {
   if (!control_) return;
-  const auto signal = [this](int number) { ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0); };
+  const auto signal = [this](int number) {
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+  };
   const bool told =
       send_message(control_.get(), message_of(HolderMessageKind::exit, static_cast<std::uint32_t>(code)));
   if (pidfd_) {
     signal(told ? SIGCONT : SIGKILL); // it may be stopped
-    // A frozen cgroup lets it end only when it thaws: then it stays, and whoever reaps it sees the code later.
+    // A frozen cgroup lets it end only when it thaws: then it stays, and whoever reaps it sees the code
+    // later.
     if (!wait_readable(pidfd_.get())) is_child_ = false;
   }
   reap();

@@ -8,7 +8,7 @@
 namespace nacre::launch {
 
 class LaunchError : public Error {
- public:
+public:
   LaunchError(Error error, std::string role, std::string step)
       : Error(std::move(error)), role_(std::move(role)), step_(std::move(step)) {}
 
@@ -16,7 +16,7 @@ class LaunchError : public Error {
   // LaunchReply.step: "exec", "mount", "seccomp", ...; "died" when nacre-launch itself was ended from outside
   const std::string& step() const noexcept { return step_; }
 
- private:
+private:
   std::string role_, step_;
 };
 

@@ -6,6 +6,7 @@
 
 namespace nacre::launch {
 
+// clang-format off
 struct PlanField {
   enum : std::uint32_t {
     argv = 2, env = 3, cwd = 4, umask = 5, fds = 6, cgroup_procs = 7, oom_score_adj = 8, set_oom_score_adj = 9,
@@ -50,5 +51,6 @@ struct HolderPlanField {
 struct HolderReportField {
   enum : std::uint32_t { pid = 1, failed = 2, failure = 3 };
 };
+// clang-format on
 
 } // namespace nacre::launch

@@ -25,7 +25,8 @@ static_assert(static_cast<int>(PlanField::groups) == ProcessPlan::kGroupsFieldNu
 static_assert(static_cast<int>(PlanField::capabilities) == ProcessPlan::kCapabilitiesFieldNumber);
 static_assert(static_cast<int>(PlanField::no_new_privileges) == ProcessPlan::kNoNewPrivilegesFieldNumber);
 static_assert(static_cast<int>(PlanField::selinux_exec_label) == ProcessPlan::kSelinuxExecLabelFieldNumber);
-static_assert(static_cast<int>(PlanField::apparmor_exec_profile) == ProcessPlan::kApparmorExecProfileFieldNumber);
+static_assert(static_cast<int>(PlanField::apparmor_exec_profile) ==
+              ProcessPlan::kApparmorExecProfileFieldNumber);
 static_assert(static_cast<int>(PlanField::seccomp_filters) == ProcessPlan::kSeccompFiltersFieldNumber);
 static_assert(static_cast<int>(PlanField::seccomp_flags) == ProcessPlan::kSeccompFlagsFieldNumber);
 static_assert(static_cast<int>(PlanField::parent_death_signal) == ProcessPlan::kParentDeathSignalFieldNumber);

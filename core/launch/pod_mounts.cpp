@@ -29,7 +29,7 @@ constexpr std::uint64_t plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 // Writes the mount steps; targets are below the staging folder until the pivot.
 class PlanWriter {
- public:
+public:
   PlanWriter(ProcessPlan& plan, std::string root) : plan_(plan), root_(std::move(root)) {}
 
   MountStep& step(MountStep::Kind kind, const std::string& target, std::uint64_t flags = 0) {
@@ -54,7 +54,7 @@ class PlanWriter {
     mount.set_optional(optional);
   }
 
- private:
+private:
   ProcessPlan& plan_;
   std::string root_;
 };
@@ -62,10 +62,10 @@ class PlanWriter {
 void check_path(const std::string& path, const char* what) {
   const auto parts = fs::path(path);
   const bool plain_path = !path.empty() && path[0] == '/' && path.find('\0') == std::string::npos &&
-                          std::none_of(parts.begin(), parts.end(), [](const fs::path& part) {
-                            return part == "." || part == "..";
-                          });
-  if (!plain_path) throw Error(ErrorCode::invalid_argument, what, path).because("not an absolute path without \"..\"");
+                          std::none_of(parts.begin(), parts.end(),
+                                       [](const fs::path& part) { return part == "." || part == ".."; });
+  if (!plain_path)
+    throw Error(ErrorCode::invalid_argument, what, path).because("not an absolute path without \"..\"");
 }
 
 // /bin is a folder on some hosts and a link to usr/bin on most.
@@ -78,17 +78,20 @@ void show_system(PlanWriter& writer) {
     else if (fs::is_directory(status))
       writer.bind(path, MS_RDONLY | MS_NOSUID | MS_NODEV);
   }
-  for (const char* path : system_files) writer.bind(path, MS_RDONLY | MS_NOSUID | MS_NODEV, true);
+  for (const char* path : system_files)
+    writer.bind(path, MS_RDONLY | MS_NOSUID | MS_NODEV, true);
   writer.bind("/proc", MS_RDONLY | plain);
 }
 
 void show_devices(PlanWriter& writer, const PodMountsOptions& options) {
-  for (const char* path : standard_devices) writer.bind(path, MS_NOSUID | MS_NOEXEC, true);
+  for (const char* path : standard_devices)
+    writer.bind(path, MS_NOSUID | MS_NOEXEC, true);
   std::error_code unreadable;
   for (const auto& entry : fs::directory_iterator("/dev", unreadable))
     if (entry.path().filename().string().starts_with("vhost-"))
       writer.bind(entry.path().string(), MS_NOSUID | MS_NOEXEC, true);
-  for (const auto& path : options.devices) writer.bind(path, MS_NOSUID | MS_NOEXEC);
+  for (const auto& path : options.devices)
+    writer.bind(path, MS_NOSUID | MS_NOEXEC);
   writer.inside(MountStep::SYMLINK, "/dev/fd").set_source("/proc/self/fd");
 }
 
@@ -101,13 +104,13 @@ void check_target(const std::string& target) {
 // On the detached clone, before anybody can see it.
 void prepare(int tree, const PodMount& mount) {
   mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_NOSUID | (mount.devices ? 0 : MOUNT_ATTR_NODEV) |
-                        (mount.read_only ? MOUNT_ATTR_RDONLY : 0);
+  attributes.attr_set =
+      MOUNT_ATTR_NOSUID | (mount.devices ? 0 : MOUNT_ATTR_NODEV) | (mount.read_only ? MOUNT_ATTR_RDONLY : 0);
   // A clone of a shared mount is its peer: a mount made below it here would show on the host.
   attributes.propagation = mount.follow_host ? MS_SLAVE : MS_PRIVATE;
   const unsigned how = AT_EMPTY_PATH | (mount.recursive ? AT_RECURSIVE : 0);
-  check_errno(::syscall(SYS_mount_setattr, tree, "", how, &attributes, sizeof(attributes)), "set mount flags for",
-              mount.target);
+  check_errno(::syscall(SYS_mount_setattr, tree, "", how, &attributes, sizeof(attributes)),
+              "set mount flags for", mount.target);
 }
 
 } // namespace
@@ -115,7 +118,8 @@ void prepare(int tree, const PodMount& mount) {
 ProcessPlan pod_mounts_plan(const PodMountsOptions& options) {
   check_path(options.staging_folder, "make the pod's mounts on");
   for (const auto* paths : {&options.read_only, &options.writable, &options.devices})
-    for (const auto& path : *paths) check_path(path, "show in the pod");
+    for (const auto& path : *paths)
+      check_path(path, "show in the pod");
 
   ProcessPlan plan;
   plan.set_role("pod-mounts");
@@ -128,8 +132,10 @@ ProcessPlan pod_mounts_plan(const PodMountsOptions& options) {
   writer.tmpfs(options.staging_folder, "mode=0755,size=4m");
   show_system(writer);
   show_devices(writer, options);
-  for (const auto& path : options.read_only) writer.bind(path, MS_RDONLY | MS_NOSUID);
-  for (const auto& path : options.writable) writer.bind(path, MS_NOSUID);
+  for (const auto& path : options.read_only)
+    writer.bind(path, MS_RDONLY | MS_NOSUID);
+  for (const auto& path : options.writable)
+    writer.bind(path, MS_NOSUID);
   writer.inside(MountStep::MKDIR, "/share");
   writer.step(MountStep::PIVOT, options.staging_folder);
   writer.tmpfs("/share", "mode=0755,size=16m"); // holds mount points only
@@ -140,7 +146,8 @@ ProcessPlan pod_mounts_plan(const PodMountsOptions& options) {
 
 PodMounts::PodMounts(Spawner& spawner, const PodMountsOptions& options) : spawner_(spawner) {
   auto namespaces = spawner_.run(pod_mounts_plan(options));
-  if (namespaces.size() != 1) throw Error(ErrorCode::internal, "make the pod's mounts").because("no namespace came back");
+  if (namespaces.size() != 1)
+    throw Error(ErrorCode::internal, "make the pod's mounts").because("no namespace came back");
   namespace_ = std::move(namespaces[0]);
 }
 

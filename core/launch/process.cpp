@@ -39,7 +39,9 @@ Process& Process::operator=(Process&& other) noexcept {
   return *this;
 }
 
-Process::~Process() { end(); }
+Process::~Process() {
+  end();
+}
 
 void Process::end() noexcept {
   if (!child_pidfd_ || status_) return;
@@ -61,7 +63,8 @@ std::optional<ExitStatus> Process::reap(int wait_flags) {
   if (status_) return status_;
   siginfo_t info{};
   int result;
-  while ((result = ::waitid(P_PIDFD, static_cast<id_t>(child_pidfd_.get()), &info, WEXITED | wait_flags)) < 0 &&
+  while ((result = ::waitid(P_PIDFD, static_cast<id_t>(child_pidfd_.get()), &info, WEXITED | wait_flags)) <
+             0 &&
          errno == EINTR) {
   }
   check_errno(result, "wait for process", std::to_string(pid_));
@@ -76,8 +79,12 @@ std::optional<ExitStatus> Process::reap(int wait_flags) {
   return status_;
 }
 
-ExitStatus Process::wait() { return *reap(0); }
+ExitStatus Process::wait() {
+  return *reap(0);
+}
 
-std::optional<ExitStatus> Process::try_wait() { return reap(WNOHANG); }
+std::optional<ExitStatus> Process::try_wait() {
+  return reap(WNOHANG);
+}
 
 } // namespace nacre::launch

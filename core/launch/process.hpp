@@ -16,9 +16,10 @@ struct ExitStatus {
   bool operator==(const ExitStatus&) const = default;
 };
 
-// Owner of the process: destruction kills and reaps it. One thread at a time uses an object, signal() excepted.
+// Owner of the process: destruction kills and reaps it. One thread at a time uses an object, signal()
+// excepted.
 class Process {
- public:
+public:
   Process() noexcept = default;
   Process(Process&& other) noexcept;
   Process& operator=(Process&& other) noexcept;
@@ -28,8 +29,8 @@ class Process {
 
   explicit operator bool() const noexcept { return static_cast<bool>(child_pidfd_); }
 
-  // The plan's process itself, in our pid namespace. Where nacre-launch stays as its parent (labels, CLONE_NEWPID),
-  // that parent is another process.
+  // The plan's process itself, in our pid namespace. Where nacre-launch stays as its parent (labels,
+  // CLONE_NEWPID), that parent is another process.
   pid_t pid() const noexcept { return pid_; }
   // Names pid(); readable when it has ended. Owned by this object.
   int pidfd() const noexcept { return program_pidfd_ ? program_pidfd_.get() : child_pidfd_.get(); }
@@ -44,7 +45,7 @@ class Process {
   // Empty while it lives.
   std::optional<ExitStatus> try_wait();
 
- private:
+private:
   friend class Spawner;
   Process(pid_t child, UniqueFd child_pidfd) noexcept
       : pid_(child), child_(child), child_pidfd_(static_cast<UniqueFd&&>(child_pidfd)) {}
@@ -52,7 +53,7 @@ class Process {
   void end() noexcept;
 
   pid_t pid_ = 0;
-  pid_t child_ = 0;        // ours to reap; equals pid_ but where nacre-launch stays as the parent
+  pid_t child_ = 0; // ours to reap; equals pid_ but where nacre-launch stays as the parent
   UniqueFd child_pidfd_;
   UniqueFd program_pidfd_; // only where nacre-launch stays as the parent
   std::optional<ExitStatus> status_;

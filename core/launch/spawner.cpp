@@ -17,10 +17,10 @@
 
 namespace nacre::launch {
 
-// Forks, and nothing else: what follows a fork is read by the thread that asked for it, so that a launch which hangs
-// (in a mount, say) holds up nobody else.
+// Forks, and nothing else: what follows a fork is read by the thread that asked for it, so that a launch
+// which hangs (in a mount, say) holds up nobody else.
 class Spawner::ForkThread {
- public:
+public:
   ForkThread() {
     sigset_t all, before;
     ::sigfillset(&all);
@@ -54,7 +54,7 @@ class Spawner::ForkThread {
     return result.get();
   }
 
- private:
+private:
   void run() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -86,7 +86,8 @@ namespace {
 std::string map_text(const google::protobuf::RepeatedPtrField<IdMap>& maps) {
   std::string text;
   for (const auto& map : maps)
-    text += std::to_string(map.inside()) + " " + std::to_string(map.outside()) + " " + std::to_string(map.count()) + "\n";
+    text += std::to_string(map.inside()) + " " + std::to_string(map.outside()) + " " +
+            std::to_string(map.count()) + "\n";
   return text;
 }
 
@@ -96,7 +97,8 @@ void write_map(pid_t pid, const char* name, const google::protobuf::RepeatedPtrF
   const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
   const std::string text = map_text(maps);
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file || ::write(file.get(), text.data(), text.size()) < 0) throw_errno("write user namespace map", path);
+  if (!file || ::write(file.get(), text.data(), text.size()) < 0)
+    throw_errno("write user namespace map", path);
 }
 
 // The kernel's word for which process a pidfd names, in our pid namespace.
@@ -117,8 +119,9 @@ pid_t pid_behind(int pidfd) {
 
 LaunchError died(const std::string& role, const ExitStatus& status) {
   Error error(ErrorCode::unavailable, "start " + role);
-  error.because(status.signal ? "nacre-launch was ended by signal " + std::to_string(status.signal)
-                              : "nacre-launch ended with code " + std::to_string(status.code) + " and no reason");
+  error.because(status.signal
+                    ? "nacre-launch was ended by signal " + std::to_string(status.signal)
+                    : "nacre-launch ended with code " + std::to_string(status.code) + " and no reason");
   return LaunchError(std::move(error), role, "died");
 }
 
@@ -146,7 +149,8 @@ void Spawner::follow(const ProcessPlan& plan, Launch& launch) {
     if (!packet) break;
     LaunchReply reply;
     if (!reply.ParseFromString(packet->bytes))
-      throw Error(ErrorCode::internal, "start " + plan.role()).because("nacre-launch gave an unreadable answer");
+      throw Error(ErrorCode::internal, "start " + plan.role())
+          .because("nacre-launch gave an unreadable answer");
     switch (reply.kind()) {
     case LaunchReply::WANTS_ID_MAPS:
       write_map(launch.process.pid(), "uid_map", plan.uid_map());
@@ -157,12 +161,15 @@ void Spawner::follow(const ProcessPlan& plan, Launch& launch) {
       if (packet->fds.size() == 1) launch.process.program_pidfd_ = std::move(packet->fds[0]);
       launch.process.pid_ = pid_behind(launch.process.pidfd());
       break;
-    case LaunchReply::READY: complete = true; break;
+    case LaunchReply::READY:
+      complete = true;
+      break;
     case LaunchReply::DONE:
       complete = true;
       launch.namespaces = std::move(packet->fds);
       break;
-    default: throw to_error(plan.role(), reply);
+    default:
+      throw to_error(plan.role(), reply);
     }
   }
   if (!complete) throw died(plan.role(), launch.process.wait());
@@ -178,7 +185,8 @@ Process Spawner::spawn(const ProcessPlan& plan, std::vector<UniqueFd> fds) {
 
 std::vector<UniqueFd> Spawner::run(const ProcessPlan& plan, std::vector<UniqueFd> fds) {
   if (plan.argv_size() != 0)
-    throw Error(ErrorCode::invalid_argument, "run " + plan.role()).because("the plan names a program to start");
+    throw Error(ErrorCode::invalid_argument, "run " + plan.role())
+        .because("the plan names a program to start");
   Launch launch = begin(plan, std::move(fds));
   follow(plan, launch);
   const ExitStatus status = launch.process.wait();

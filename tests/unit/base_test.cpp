@@ -2,15 +2,20 @@
 
 #include "base/error.hpp"
 #include "base/failpoint.hpp"
+#include "base/process_identity.hpp"
 #include "base/unique_fd.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 using nacre::Error;
 using nacre::ErrorCode;
+using nacre::ProcessIdentity;
 using nacre::UniqueFd;
 
 TEST_CASE("an error names the operation, the object, the cause and the remedy in one sentence") {
@@ -57,3 +62,25 @@ TEST_CASE("a failpoint fails the phase that it names and no other") {
   ::unsetenv("NACRE_FAILPOINT");
 }
 #endif
+
+TEST_CASE("a process is named by pid and start time, whatever it calls itself") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_NAME, ") R 1 (2");
+    for (;;) ::pause();
+  }
+  const auto first = ProcessIdentity::of(child);
+  REQUIRE(first);
+  CHECK(first->start_ticks >= ProcessIdentity::of(::getpid())->start_ticks);
+  CHECK(first->alive());
+  auto other = *first;
+  ++other.start_ticks;
+  CHECK_FALSE(other.alive());
+  ::kill(child, SIGKILL);
+  siginfo_t info;
+  ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+  CHECK_FALSE(first->alive()); // a zombie runs no more
+  ::waitpid(child, nullptr, 0);
+  CHECK_FALSE(ProcessIdentity::of(child));
+  CHECK_FALSE(ProcessIdentity::of(0));
+}

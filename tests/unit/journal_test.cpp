@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 class TemporaryFolder {
- public:
+public:
   TemporaryFolder() {
     std::string name = (fs::temp_directory_path() / "nacre-unit-XXXXXX").string();
     if (!::mkdtemp(name.data())) throw_errno("make folder", name);
@@ -40,7 +40,7 @@ class TemporaryFolder {
   }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
- private:
+private:
   std::string path_;
 };
 
@@ -50,16 +50,18 @@ Record record_of(const std::string& bytes, const std::string& kind = "network") 
 
 std::vector<std::string> contents(const Journal& journal) {
   std::vector<std::string> found;
-  for (const auto& record : journal.records()) found.push_back(record.bytes);
+  for (const auto& record : journal.records())
+    found.push_back(record.bytes);
   return found;
 }
 
 // A child that sleeps until it is killed. Reaped by wait() or at the end.
 class Sleeper {
- public:
+public:
   Sleeper() : pid_(::fork()) {
     if (pid_ == 0)
-      for (;;) ::pause();
+      for (;;)
+        ::pause();
   }
   Sleeper(const Sleeper&) = delete;
   Sleeper& operator=(const Sleeper&) = delete;
@@ -76,7 +78,7 @@ class Sleeper {
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   }
 
- private:
+private:
   pid_t pid_;
 };
 
@@ -131,10 +133,12 @@ TEST_CASE("what was reported as written survives SIGKILL of the writer at any mo
     }
     to.reset();
     std::uint32_t last = 0;
-    for (int reported = 0; reported <= round * 3; ++reported) REQUIRE(::read(from.get(), &last, sizeof(last)) == 4);
+    for (int reported = 0; reported <= round * 3; ++reported)
+      REQUIRE(::read(from.get(), &last, sizeof(last)) == 4);
     ::kill(writer, SIGKILL);
     ::waitpid(writer, nullptr, 0);
-    for (std::uint32_t number; ::read(from.get(), &number, sizeof(number)) == 4;) last = number;
+    for (std::uint32_t number; ::read(from.get(), &number, sizeof(number)) == 4;)
+      last = number;
 
     Journal journal(path);
     std::vector<std::string> damaged;
@@ -160,7 +164,8 @@ TEST_CASE("a full disk is said before the change, and the journal stays whole") 
     std::string words;
     std::size_t written = 1;
     try {
-      for (;; ++written) journal.append(record_of(std::string(10000, 'x')));
+      for (;; ++written)
+        journal.append(record_of(std::string(10000, 'x')));
     } catch (const Error& error) {
       CHECK(error.code() == ErrorCode::resource_exhausted);
       words = error.what();
@@ -170,7 +175,8 @@ TEST_CASE("a full disk is said before the change, and the journal stays whole") 
     CHECK(journal.records().size() == written);
     CHECK(contents(journal).back() == "before");
     std::size_t files = 0; // no half-written one takes room
-    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder / "small/journal")) ++files;
+    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder / "small/journal"))
+      ++files;
     CHECK(files == written);
     journal.done(journal.records().front().id);
     CHECK_NOTHROW(journal.append(record_of("after")));
@@ -208,7 +214,8 @@ TEST_CASE("a damaged record is reported and hides no other") {
   REQUIRE(records.size() == 2);
   CHECK(records[0].bytes == "newest");
   CHECK(records[1].bytes == "good");
-  CHECK(std::set<std::string>(damaged.begin(), damaged.end()) == std::set<std::string>(names.begin(), names.end()));
+  CHECK(std::set<std::string>(damaged.begin(), damaged.end()) ==
+        std::set<std::string>(names.begin(), names.end()));
 }
 
 TEST_CASE("two writers do not overwrite each other") {
@@ -216,11 +223,13 @@ TEST_CASE("two writers do not overwrite each other") {
   Journal first(folder / "journal");
   Journal second(folder / "journal");
   const auto write = [](Journal& journal) {
-    for (int count = 0; count < 100; ++count) journal.append(record_of("x"));
+    for (int count = 0; count < 100; ++count)
+      journal.append(record_of("x"));
   };
   std::thread threads[] = {std::thread(write, std::ref(first)), std::thread(write, std::ref(first)),
                            std::thread(write, std::ref(second))};
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   CHECK(first.records().size() == 300);
 }
 

@@ -29,7 +29,8 @@ Holder::Callbacks listen(Heard& heard) {
           [&] { ++heard.hangups; }, [&] { ++heard.deaths; }};
 }
 
-std::unique_ptr<Holder> start_holder(const HolderPlan& plan = {}, std::vector<std::string> argv = {"/bin/guest"},
+std::unique_ptr<Holder> start_holder(const HolderPlan& plan = {},
+                                     std::vector<std::string> argv = {"/bin/guest"},
                                      std::vector<UniqueFd> fds = {}) {
   return Holder::spawn(plan, argv, std::move(fds), program);
 }
@@ -78,7 +79,8 @@ struct Terminal {
     check_errno(::openpty(&ends[0], &ends[1], nullptr, nullptr, nullptr), "openpty");
     master.reset(ends[0]);
     slave.reset(ends[1]);
-    for (const int fd : ends) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (const int fd : ends)
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
 };
 
@@ -168,7 +170,8 @@ TEST_CASE("ps shows the guest process's arguments and name, and the holder holds
   const auto holder = start_holder({}, {"/usr/bin/nginx-of-a-very-long-name", "-g", "daemon off;", ""});
   ::close(leaked);
   const std::string proc = "/proc/" + std::to_string(holder->pid());
-  CHECK(read_file(proc + "/cmdline") == std::string("/usr/bin/nginx-of-a-very-long-name\0-g\0daemon off;\0\0", 51));
+  CHECK(read_file(proc + "/cmdline") ==
+        std::string("/usr/bin/nginx-of-a-very-long-name\0-g\0daemon off;\0\0", 51));
   CHECK(read_file(proc + "/comm") == "nginx-of-a-very\n");
   CHECK(open_descriptors(holder->pid()).size() == 2);
   CHECK(link_of(holder->pid(), "fd/3").starts_with("socket:"));
@@ -197,14 +200,16 @@ TEST_CASE("a holder lives in the namespaces of its plan") {
   plan.set_new_ipc(true);
   plan.set_hostname("inside");
   const auto first = start_holder(plan);
-  for (const char* name : {"ns/net", "ns/ipc", "ns/uts"}) CHECK(link_of(first->pid(), name) != link_of(::getpid(), name));
+  for (const char* name : {"ns/net", "ns/ipc", "ns/uts"})
+    CHECK(link_of(first->pid(), name) != link_of(::getpid(), name));
   CHECK(link_of(first->pid(), "ns/mnt") == link_of(::getpid(), "ns/mnt"));
 
   HolderPlan joined;
   joined.set_netns_path("/proc/" + std::to_string(first->pid()) + "/ns/net");
   joined.add_enter_namespaces(0);
   std::vector<UniqueFd> fds;
-  fds.emplace_back(::open(("/proc/" + std::to_string(first->pid()) + "/ns/ipc").c_str(), O_RDONLY | O_CLOEXEC));
+  fds.emplace_back(
+      ::open(("/proc/" + std::to_string(first->pid()) + "/ns/ipc").c_str(), O_RDONLY | O_CLOEXEC));
   const auto second = start_holder(joined, {"sh"}, std::move(fds));
   CHECK(link_of(second->pid(), "ns/net") == link_of(first->pid(), "ns/net"));
   CHECK(link_of(second->pid(), "ns/ipc") == link_of(first->pid(), "ns/ipc"));

@@ -6,8 +6,8 @@
 #include <linux/mount.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 using namespace nacre;
 using namespace nacre::launch;
@@ -17,7 +17,8 @@ namespace {
 
 UniqueFd clone_of(const std::string& path, bool recursive = false) {
   const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-  return UniqueFd(static_cast<int>(check_errno(::syscall(SYS_open_tree, AT_FDCWD, path.c_str(), flags), "clone", path)));
+  return UniqueFd(
+      static_cast<int>(check_errno(::syscall(SYS_open_tree, AT_FDCWD, path.c_str(), flags), "clone", path)));
 }
 
 Output in_pod(Spawner& spawner, const PodMounts& pod, const std::string& script) {
@@ -93,7 +94,8 @@ TEST_CASE("a rootfs enters the pod by descriptor and leaves it again") {
   pod.remove("/share/c1/mounts/0");
   pod.remove("/share/c1/rootfs");
   pod.remove("/share/c1/rootfs"); // gone already
-  CHECK(in_pod(test.spawner, pod, "ls /share/c1 /share/c1/mounts").text == "/share/c1:\nmounts\n\n/share/c1/mounts:\n");
+  CHECK(in_pod(test.spawner, pod, "ls /share/c1 /share/c1/mounts").text ==
+        "/share/c1:\nmounts\n\n/share/c1/mounts:\n");
   CHECK(std::filesystem::exists(test.folder / "rootfs/file"));
 }
 
@@ -105,7 +107,8 @@ TEST_CASE("device nodes in a share cannot be opened by the pod's processes") {
   }
   PodMounts pod(test.spawner, test.options);
   pod.add(clone_of(test.folder / "rootfs"), {"/share/c1", false, false, false, false});
-  CHECK(in_pod(test.spawner, pod, "head -c 1 /share/c1/zero").text.find("Permission denied") != std::string::npos);
+  CHECK(in_pod(test.spawner, pod, "head -c 1 /share/c1/zero").text.find("Permission denied") !=
+        std::string::npos);
 }
 
 TEST_CASE("a mount reaches a process whose mounts are a slave of the pod's, as virtiofsd's are") {
@@ -122,7 +125,8 @@ TEST_CASE("a mount reaches a process whose mounts are a slave of the pod's, as v
   fds.emplace_back(::fcntl(pod.namespace_fd(), F_DUPFD_CLOEXEC, 3));
   auto daemon = start_echo(test.spawner, plan, std::move(fds));
   pod.add(clone_of(test.folder / "rootfs"), {"/share/c1/rootfs", false, false, false, false});
-  CHECK(read_file("/proc/" + std::to_string(daemon.process.pid()) + "/root/share/c1/rootfs/file") == "hello\n");
+  CHECK(read_file("/proc/" + std::to_string(daemon.process.pid()) + "/root/share/c1/rootfs/file") ==
+        "hello\n");
 }
 
 TEST_CASE("what is mounted below a share later shows only where that was asked for, and never on the host") {
@@ -143,7 +147,8 @@ TEST_CASE("what is mounted below a share later shows only where that was asked f
 
     const std::string host_table = read_file("/proc/self/mountinfo");
     for (const char* name : {"private", "following"})
-      CHECK(in_pod(test.spawner, pod, std::string("mount -t tmpfs none /share/") + name + "/below").status.code == 0);
+      CHECK(in_pod(test.spawner, pod, std::string("mount -t tmpfs none /share/") + name + "/below")
+                .status.code == 0);
     CHECK(read_file("/proc/self/mountinfo") == host_table);
   }
   CHECK(::umount2(shared.c_str(), MNT_DETACH) == 0);

@@ -30,7 +30,8 @@ LaunchError failure_of(const ProcessPlan& plan, std::vector<UniqueFd> fds = {}) 
   std::abort();
 }
 
-MountStep& add_mount(ProcessPlan& plan, MountStep::Kind kind, const std::string& source, const std::string& target) {
+MountStep& add_mount(ProcessPlan& plan, MountStep::Kind kind, const std::string& source,
+                     const std::string& target) {
   MountStep& step = *plan.add_mounts();
   step.set_kind(kind);
   step.set_source(source);
@@ -51,11 +52,12 @@ std::string filter_denying(int call, int error) {
 
 // A fresh cgroup of whatever hierarchy can be written here.
 class TestCgroup {
- public:
+public:
   TestCgroup() {
     for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"}) {
       path_ = std::string(root) + "/nacre-unit-" + std::to_string(::getpid());
-      if (std::filesystem::exists(std::string(root) + "/cgroup.procs") && ::mkdir(path_.c_str(), 0755) == 0) return;
+      if (std::filesystem::exists(std::string(root) + "/cgroup.procs") && ::mkdir(path_.c_str(), 0755) == 0)
+        return;
     }
     path_.clear();
   }
@@ -66,7 +68,7 @@ class TestCgroup {
   }
   const std::string& path() const { return path_; }
 
- private:
+private:
   std::string path_;
 };
 
@@ -113,7 +115,8 @@ TEST_CASE("descriptors arrive at the numbers that the plan names") {
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(a_write));
   fds.push_back(std::move(b_write));
-  const auto output = run_script(spawner, plan, "echo five >&5; echo four >&4; echo nine >&9", std::move(fds));
+  const auto output =
+      run_script(spawner, plan, "echo five >&5; echo four >&4; echo nine >&9", std::move(fds));
   CHECK(output.text.empty());
   CHECK(read_to_end(a_read.get()) == "five\n");
   CHECK(read_to_end(b_read.get()) == "four\nnine\n");
@@ -220,14 +223,17 @@ TEST_CASE("each failing step says which it was, on what and why") {
     CHECK(failure.role() == "test");
   }
   const LaunchError missing = failure_of(plan_for({"/nonexistent/program"}));
-  CHECK(std::string(missing.what()) == "start test: exec \"/nonexistent/program\": No such file or directory");
+  CHECK(std::string(missing.what()) ==
+        "start test: exec \"/nonexistent/program\": No such file or directory");
 }
 
 TEST_CASE("a label that no security module takes is an error, not an unconfined process") {
   for (const bool selinux : {true, false}) {
     auto plan = plan_for({"/bin/true"});
-    if (selinux) plan.set_selinux_exec_label("system_u:system_r:nacre_unit_missing_t:s0");
-    else plan.set_apparmor_exec_profile("nacre-unit-missing");
+    if (selinux)
+      plan.set_selinux_exec_label("system_u:system_r:nacre_unit_missing_t:s0");
+    else
+      plan.set_apparmor_exec_profile("nacre-unit-missing");
     // With an AppArmor that is on the kernel refuses at exec.
     const LaunchError failure = failure_of(plan);
     CHECK((failure.step() == (selinux ? "selinux" : "apparmor") || failure.step() == "exec"));
@@ -273,7 +279,8 @@ TEST_CASE("a seccomp filter is in force") {
   plan.set_no_new_privileges(true);
   plan.add_seccomp_filters(filter_denying(SYS_uname, EDOM));
   plan.add_seccomp_filters(filter_denying(SYS_getpriority, EDOM));
-  const auto output = run_script(spawner, plan, "grep -E '^(Seccomp|Seccomp_filters|NoNewPrivs):' /proc/self/status; uname");
+  const auto output =
+      run_script(spawner, plan, "grep -E '^(Seccomp|Seccomp_filters|NoNewPrivs):' /proc/self/status; uname");
   CHECK(output.text.find("Seccomp:\t2") != std::string::npos);
   CHECK(output.text.find("Seccomp_filters:\t2") != std::string::npos);
   CHECK(output.text.find("NoNewPrivs:\t1") != std::string::npos);
@@ -290,7 +297,8 @@ TEST_CASE("ids and capabilities are those of the plan") {
   plan.add_groups(7);
   plan.add_groups(9);
   Capabilities& sets = *plan.mutable_capabilities();
-  for (const char* name : {"net_admin", "kill", "checkpoint_restore"}) sets.add_bounding(name);
+  for (const char* name : {"net_admin", "kill", "checkpoint_restore"})
+    sets.add_bounding(name);
   for (const char* name : {"net_admin", "kill"}) {
     sets.add_permitted(name);
     sets.add_inheritable(name);
@@ -331,8 +339,8 @@ TEST_CASE("limits, umask and OOM score are those of the plan") {
   Rlimit& core = *plan.add_rlimits();
   core.set_type("RLIMIT_CORE");
   core.set_hard(RLIM_INFINITY);
-  const auto output =
-      run_script(spawner, plan, "ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc; umask; cat /proc/self/oom_score_adj");
+  const auto output = run_script(
+      spawner, plan, "ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc; umask; cat /proc/self/oom_score_adj");
   CHECK(output.text == "100\n200\n0\nunlimited\n0027\n500\n");
 }
 
@@ -364,7 +372,9 @@ TEST_CASE("namespaces are entered, made, mapped and handed back") {
   plan.add_enter_namespaces(1);
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(namespaces[1]));
-  CHECK(run_script(spawner, plan, "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '", std::move(fds)).text == "lo\n");
+  CHECK(
+      run_script(spawner, plan, "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '", std::move(fds)).text ==
+      "lo\n");
 
   auto mapped = plan_for({});
   mapped.set_unshare(CLONE_NEWUSER);
@@ -378,7 +388,8 @@ TEST_CASE("namespaces are entered, made, mapped and handed back") {
   CHECK(output.text == "0\n 0 100000 1000\n");
 }
 
-TEST_CASE("in a pid namespace of its own the process is pid 1 there, and its owner names the process itself") {
+TEST_CASE(
+    "in a pid namespace of its own the process is pid 1 there, and its owner names the process itself") {
   Spawner spawner(program);
   auto plan = plan_for({"/bin/cat"});
   plan.set_unshare(CLONE_NEWPID);
@@ -408,7 +419,8 @@ TEST_CASE("in a pid namespace of its own the process is pid 1 there, and its own
 
 TEST_CASE("signals to the parent that stays reach the process") {
   Spawner spawner(program);
-  auto plan = plan_for({"/bin/sh", "-c", "trap 'echo term; exit 5' TERM; echo ready; read line <&7; read line <&7"});
+  auto plan =
+      plan_for({"/bin/sh", "-c", "trap 'echo term; exit 5' TERM; echo ready; read line <&7; read line <&7"});
   plan.set_unshare(CLONE_NEWPID);
   auto [out_read, out_write] = make_pipe();
   auto [in_read, in_write] = make_pipe();
@@ -437,7 +449,8 @@ TEST_CASE("processes die with the process that spawned them, whatever kills it")
       auto echo = start_echo(spawner, plan);
       const pid_t pid = echo.process.pid();
       if (::write(pids_write.get(), &pid, sizeof(pid)) < 0) _exit(1);
-      for (;;) ::pause();
+      for (;;)
+        ::pause();
     }
     pid_t pid = 0;
     REQUIRE(::read(pids_read.get(), &pid, sizeof(pid)) == sizeof(pid));
@@ -455,7 +468,10 @@ TEST_CASE("many threads spawn at once and processes outlive the asking thread") 
   Spawner spawner(program);
   std::vector<EchoProcess> echoes(6);
   std::vector<std::thread> threads;
-  for (auto& echo : echoes) threads.emplace_back([&] { echo = start_echo(spawner); });
-  for (auto& thread : threads) thread.join();
-  for (auto& echo : echoes) echo.ping(); // the parent-death signal is the forking thread's, not the asking one's
+  for (auto& echo : echoes)
+    threads.emplace_back([&] { echo = start_echo(spawner); });
+  for (auto& thread : threads)
+    thread.join();
+  for (auto& echo : echoes)
+    echo.ping(); // the parent-death signal is the forking thread's, not the asking one's
 }

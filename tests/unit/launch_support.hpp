@@ -34,7 +34,8 @@ inline std::pair<UniqueFd, UniqueFd> make_pipe() {
 inline std::string read_to_end(int fd) {
   std::string text;
   char buffer[4096];
-  for (ssize_t got; (got = ::read(fd, buffer, sizeof(buffer))) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+  for (ssize_t got; (got = ::read(fd, buffer, sizeof(buffer))) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
   return text;
 }
 
@@ -72,7 +73,7 @@ inline bool readable_within(int fd, int milliseconds) {
 
 // A folder of its own, removed at the end.
 class TemporaryFolder {
- public:
+public:
   TemporaryFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "nacre-unit-XXXXXX").string();
     if (!::mkdtemp(name.data())) throw_errno("make folder", name);
@@ -87,7 +88,7 @@ class TemporaryFolder {
   const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
- private:
+private:
   std::string path_;
 };
 
@@ -95,7 +96,8 @@ inline ProcessPlan plan_for(std::vector<std::string> argv) {
   ProcessPlan plan;
   plan.set_role("test");
   plan.set_parent_death_signal(SIGKILL);
-  for (auto& argument : argv) plan.add_argv(std::move(argument));
+  for (auto& argument : argv)
+    plan.add_argv(std::move(argument));
   return plan;
 }
 
@@ -124,7 +126,8 @@ inline EchoProcess start_echo(Spawner& spawner, ProcessPlan plan = plan_for({"/b
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(in_read));
   fds.push_back(std::move(out_write));
-  for (auto& fd : further) fds.push_back(std::move(fd));
+  for (auto& fd : further)
+    fds.push_back(std::move(fd));
   use_fd(plan, 0, 0);
   use_fd(plan, 1, 1);
   EchoProcess echo{spawner.spawn(plan, std::move(fds)), std::move(in_write), std::move(out_read)};
@@ -140,13 +143,15 @@ struct Output {
 // Runs a shell script to its end; received descriptors 1 and up are the plan's own.
 inline Output run_script(Spawner& spawner, ProcessPlan plan, const std::string& script,
                          std::vector<UniqueFd> further = {}) {
-  for (const char* argument : {"/bin/sh", "-c"}) plan.add_argv(argument);
+  for (const char* argument : {"/bin/sh", "-c"})
+    plan.add_argv(argument);
   plan.add_argv(script);
   plan.add_env("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
   auto [read_end, write_end] = make_pipe();
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(write_end));
-  for (auto& fd : further) fds.push_back(std::move(fd));
+  for (auto& fd : further)
+    fds.push_back(std::move(fd));
   use_fd(plan, 0, 1);
   use_fd(plan, 0, 2);
   Process process = spawner.spawn(plan, std::move(fds));

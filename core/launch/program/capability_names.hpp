@@ -7,6 +7,7 @@
 
 namespace nacre::launch {
 
+// clang-format off
 inline constexpr std::string_view capability_names[] = {
     "chown",           "dac_override",    "dac_read_search", "fowner",           "fsetid",
     "kill",            "setgid",          "setuid",          "setpcap",          "linux_immutable",
@@ -18,6 +19,7 @@ inline constexpr std::string_view capability_names[] = {
     "wake_alarm",      "block_suspend",   "audit_read",      "perfmon",          "bpf",
     "checkpoint_restore",
 };
+// clang-format on
 static_assert(capability_names[CAP_SYS_ADMIN] == "sys_admin");
 static_assert(capability_names[CAP_CHECKPOINT_RESTORE] == "checkpoint_restore");
 

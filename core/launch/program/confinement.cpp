@@ -25,7 +25,8 @@ void write_label(const char* step, int file, std::string_view label, std::string
 void set_labels(Message plan, const Anchors& anchors) {
   const auto selinux = text_of(plan, PlanField::selinux_exec_label);
   if (!selinux.empty())
-    write_label("selinux", ::openat(anchors.proc, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC), selinux, selinux);
+    write_label("selinux", ::openat(anchors.proc, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC), selinux,
+                selinux);
 
   const auto apparmor = text_of(plan, PlanField::apparmor_exec_profile);
   if (apparmor.empty()) return;
@@ -41,7 +42,8 @@ void set_labels(Message plan, const Anchors& anchors) {
 void install_filters(Message plan) {
   const auto flags = static_cast<unsigned>(number_of(plan, PlanField::seccomp_flags));
   for_each(plan, PlanField::seccomp_filters, [&](std::string_view bytes) {
-    if (bytes.empty() || bytes.size() % sizeof(sock_filter) != 0 || bytes.size() / sizeof(sock_filter) > BPF_MAXINSNS)
+    if (bytes.empty() || bytes.size() % sizeof(sock_filter) != 0 ||
+        bytes.size() / sizeof(sock_filter) > BPF_MAXINSNS)
       fail("seccomp", {}, EINVAL, "no filter of whole instructions");
     void* aligned = std::malloc(bytes.size());
     if (!aligned) fail("seccomp", {}, ENOMEM);

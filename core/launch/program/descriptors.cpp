@@ -36,7 +36,8 @@ void arrange_descriptors(Orders& orders, Anchors& anchors) {
   set_reply(orders.socket, ReplyFormat::launch);
   move_above(anchors.proc, floor);
   move_above(anchors.parent, floor);
-  for (int index = 0; index < orders.fd_count; ++index) move_above(orders.fds[index], floor);
+  for (int index = 0; index < orders.fd_count; ++index)
+    move_above(orders.fds[index], floor);
   ::syscall(SYS_close_range, 0u, static_cast<unsigned>(floor - 1), 0u);
   ::syscall(SYS_close_range, static_cast<unsigned>(floor), ~0u, CLOSE_RANGE_CLOEXEC);
 

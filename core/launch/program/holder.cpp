@@ -49,12 +49,14 @@ void join_network(Message plan) {
 void take_host_name(Message plan) {
   const auto name = text_of(plan, HolderPlanField::hostname);
   if (name.empty()) return;
-  if (::unshare(CLONE_NEWUTS) < 0 || ::sethostname(name.data(), name.size()) < 0) fail("hostname", name, errno);
+  if (::unshare(CLONE_NEWUTS) < 0 || ::sethostname(name.data(), name.size()) < 0)
+    fail("hostname", name, errno);
 }
 
 void carry_out(const Orders& orders) {
   const Message plan = orders.plan;
-  // Of its own with and without a terminal, as runc's init: a terminal's Ctrl-C goes to who runs in its foreground.
+  // Of its own with and without a terminal, as runc's init: a terminal's Ctrl-C goes to who runs in its
+  // foreground.
   if (::setsid() < 0) fail("session", {}, errno);
   take_terminal(orders);
   join_cgroups(plan, HolderPlanField::cgroup_procs);
@@ -79,8 +81,8 @@ void tell_size() {
   ::close(terminal);
 }
 
-// What the kernel sends is about the terminal; what a process sends is meant for the guest's process, SIGWINCH and
-// SIGHUP too.
+// What the kernel sends is about the terminal; what a process sends is meant for the guest's process,
+// SIGWINCH and SIGHUP too.
 void forward(const ReceivedSignal& received, bool has_terminal) {
   if (received.from_kernel && has_terminal) {
     if (received.number == SIGWINCH) return tell_size();
@@ -96,7 +98,8 @@ void obey(int socket) {
   if (size < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (size <= 0) _exit(owner_gone);
   if (size != static_cast<ssize_t>(sizeof(message))) return;
-  if (message.kind == static_cast<std::uint32_t>(HolderMessageKind::exit)) _exit(static_cast<int>(message.value & 0xff));
+  if (message.kind == static_cast<std::uint32_t>(HolderMessageKind::exit))
+    _exit(static_cast<int>(message.value & 0xff));
   if (message.kind == static_cast<std::uint32_t>(HolderMessageKind::identify))
     tell(HolderMessageKind::identity, message.value);
 }
@@ -126,7 +129,8 @@ void run_holder(const char* name) {
   carry_out(orders);
   const bool has_terminal = number_of(orders.plan, HolderPlanField::uses_terminal) != 0;
 
-  for (int index = 0; index < orders.fd_count; ++index) ::close(orders.fds[index]);
+  for (int index = 0; index < orders.fd_count; ++index)
+    ::close(orders.fds[index]);
   ::fcntl(orders.socket, F_SETFD, FD_CLOEXEC);
   Writer report;
   report.number(HolderReportField::pid, static_cast<std::uint64_t>(::getpid()));

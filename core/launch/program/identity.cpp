@@ -1,7 +1,7 @@
 // Step 6: user, groups and capabilities.
 //
-// The order is the kernel's: the bounding set and a change of ids need capabilities that the change itself takes away,
-// and ambient capabilities must be permitted and inheritable first (capabilities(7)).
+// The order is the kernel's: the bounding set and a change of ids need capabilities that the change itself
+// takes away, and ambient capabilities must be permitted and inheritable first (capabilities(7)).
 #include "launch/plan_fields.hpp"
 #include "launch/program/capability_names.hpp"
 #include "launch/program/steps.hpp"
@@ -32,7 +32,8 @@ void limit_bounding_set(std::uint64_t keep) {
     if (keep >> number & 1) continue;
     const int present = ::prctl(PR_CAPBSET_READ, number, 0, 0, 0);
     if (present < 0) return; // beyond the kernel's last
-    if (present == 1 && ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0) fail("capabilities", "bounding", errno);
+    if (present == 1 && ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0)
+      fail("capabilities", "bounding", errno);
   }
 }
 
@@ -46,7 +47,8 @@ void change_ids(Message plan) {
   groups = static_cast<gid_t*>(std::calloc(count + 1, sizeof(gid_t)));
   if (!groups) fail("ids", {}, ENOMEM);
   std::size_t next = 0;
-  for_each_number(plan, PlanField::groups, [&](std::uint64_t group) { groups[next++] = static_cast<gid_t>(group); });
+  for_each_number(plan, PlanField::groups,
+                  [&](std::uint64_t group) { groups[next++] = static_cast<gid_t>(group); });
   if (::setgroups(count, groups) < 0) fail("ids", "groups", errno);
   const auto gid = static_cast<gid_t>(number_of(plan, PlanField::gid));
   const auto uid = static_cast<uid_t>(number_of(plan, PlanField::uid));

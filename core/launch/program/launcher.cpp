@@ -53,10 +53,16 @@ struct NamespaceName {
   std::uint64_t flag;
   const char* path;
 };
-constexpr NamespaceName namespace_names[] = { // lowest bit first
-    {CLONE_NEWTIME, "self/ns/time_for_children"}, {CLONE_NEWNS, "self/ns/mnt"}, {CLONE_NEWCGROUP, "self/ns/cgroup"},
-    {CLONE_NEWUTS, "self/ns/uts"},                {CLONE_NEWIPC, "self/ns/ipc"}, {CLONE_NEWUSER, "self/ns/user"},
-    {CLONE_NEWPID, "self/ns/pid_for_children"},   {CLONE_NEWNET, "self/ns/net"},
+constexpr NamespaceName namespace_names[] = {
+    // lowest bit first
+    {CLONE_NEWTIME, "self/ns/time_for_children"},
+    {CLONE_NEWNS, "self/ns/mnt"},
+    {CLONE_NEWCGROUP, "self/ns/cgroup"},
+    {CLONE_NEWUTS, "self/ns/uts"},
+    {CLONE_NEWIPC, "self/ns/ipc"},
+    {CLONE_NEWUSER, "self/ns/user"},
+    {CLONE_NEWPID, "self/ns/pid_for_children"},
+    {CLONE_NEWNET, "self/ns/net"},
 };
 
 [[noreturn]] void report_done(const Orders& orders, const Anchors& anchors) {
@@ -97,8 +103,8 @@ void run_launcher() {
   take_identity(plan);
   set_labels(plan, anchors);
 
-  // Before the filters, which may kill: told apart are a launcher that died of its own and a process that a filter
-  // ended.
+  // Before the filters, which may kill: told apart are a launcher that died of its own and a process that a
+  // filter ended.
   const bool execs = has(plan, PlanField::argv);
   char** argv = string_array(plan, PlanField::argv);
   char** env = string_array(plan, PlanField::env);

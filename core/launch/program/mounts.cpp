@@ -17,8 +17,9 @@ struct Step {
   explicit Step(Message message)
       : source(c_string(text_of(message, MountField::source))),
         target(c_string(text_of(message, MountField::target))),
-        fstype(c_string(text_of(message, MountField::fstype))), data(c_string(text_of(message, MountField::data))),
-        flags(number_of(message, MountField::flags)), mode(static_cast<mode_t>(number_of(message, MountField::mode))),
+        fstype(c_string(text_of(message, MountField::fstype))),
+        data(c_string(text_of(message, MountField::data))), flags(number_of(message, MountField::flags)),
+        mode(static_cast<mode_t>(number_of(message, MountField::mode))),
         fd(number_of(message, MountField::fd)), optional(number_of(message, MountField::optional) != 0) {}
   char* source;
   char* target;
@@ -30,7 +31,9 @@ struct Step {
   bool optional;
 };
 
-[[noreturn]] void fail_step(const char* name, const char* object) { fail(name, object, errno); }
+[[noreturn]] void fail_step(const char* name, const char* object) {
+  fail(name, object, errno);
+}
 
 bool make_folder(const char* path, mode_t mode) {
   if (::mkdir(path, mode) == 0) return ::chmod(path, mode) == 0; // whatever the umask
@@ -109,7 +112,8 @@ void move_descriptor(const Orders& orders, const Step& step) {
     fail_step("move-mount", step.target);
 }
 
-// pivot_root(2): with both arguments the same folder the old root ends up on top of the new one, and is then detached.
+// pivot_root(2): with both arguments the same folder the old root ends up on top of the new one, and is then
+// detached.
 void pivot(const Step& step) {
   if (::chdir(step.target) < 0) fail_step("pivot", step.target);
   if (::syscall(SYS_pivot_root, ".", ".") < 0) fail_step("pivot", step.target);
@@ -143,17 +147,28 @@ void take_step(const Orders& orders, Message message) {
   const auto kind = number_of(message, MountField::kind);
   if (step.target[0] != '/') fail("mount", step.target, EINVAL, "the target must be absolute");
   switch (kind) {
-  case MountKind::mount: return mount_new(step);
-  case MountKind::bind: return bind(step);
-  case MountKind::move_fd: return move_descriptor(orders, step);
-  case MountKind::pivot: return pivot(step);
-  case MountKind::umount: return unmount(step);
-  case MountKind::mkdir: return make_folders(step.target, step.mode);
-  case MountKind::symlink: return link_to(step);
-  case MountKind::propagation: return set_propagation(step);
-  case MountKind::mkfile: return make_file(step.target, step.mode);
-  case MountKind::remove: return remove_path(step);
-  default: fail("mount", step.target, EINVAL, "unknown kind of mount step");
+  case MountKind::mount:
+    return mount_new(step);
+  case MountKind::bind:
+    return bind(step);
+  case MountKind::move_fd:
+    return move_descriptor(orders, step);
+  case MountKind::pivot:
+    return pivot(step);
+  case MountKind::umount:
+    return unmount(step);
+  case MountKind::mkdir:
+    return make_folders(step.target, step.mode);
+  case MountKind::symlink:
+    return link_to(step);
+  case MountKind::propagation:
+    return set_propagation(step);
+  case MountKind::mkfile:
+    return make_file(step.target, step.mode);
+  case MountKind::remove:
+    return remove_path(step);
+  default:
+    fail("mount", step.target, EINVAL, "unknown kind of mount step");
   }
 }
 

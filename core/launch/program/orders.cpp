@@ -50,7 +50,8 @@ void receive_orders(Orders& orders) {
   header.msg_controllen = sizeof(control);
   const ssize_t taken = ::recvmsg(orders.socket, &header, MSG_CMSG_CLOEXEC);
   if (taken < 0) fail("plan", {}, errno);
-  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) fail("plan", {}, EMSGSIZE, "orders were cut off on their way");
+  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+    fail("plan", {}, EMSGSIZE, "orders were cut off on their way");
   orders.plan = Message(static_cast<const char*>(orders.memory), static_cast<std::size_t>(taken));
   take_descriptors(orders, header);
 }
@@ -98,7 +99,9 @@ void fail(const char* step, std::string_view object, int error, const char* mess
   _exit(1);
 }
 
-void fail_malformed() { fail("plan", {}, EBADMSG); }
+void fail_malformed() {
+  fail("plan", {}, EBADMSG);
+}
 
 int received_fd(const Orders& orders, std::uint64_t index, const char* step) {
   if (index >= static_cast<std::uint64_t>(orders.fd_count))

@@ -1,5 +1,5 @@
-// Where the kernel would clear the parent-death signal (an exec that changes the label) or the plan's process has to be
-// a child (a new pid namespace), nacre-launch stays as its parent.
+// Where the kernel would clear the parent-death signal (an exec that changes the label) or the plan's process
+// has to be a child (a new pid namespace), nacre-launch stays as its parent.
 #include "launch/plan_fields.hpp"
 #include "launch/program/signals.hpp"
 #include "launch/program/steps.hpp"
@@ -25,7 +25,8 @@ int open_pidfd(pid_t pid) {
 }
 
 void close_all_but(int first, int second, int third) {
-  for (unsigned fd = 0; fd <= 2; ++fd) ::close(static_cast<int>(fd));
+  for (unsigned fd = 0; fd <= 2; ++fd)
+    ::close(static_cast<int>(fd));
   int keep[] = {first, second, third};
   unsigned start = 0;
   for (int round = 0; round < 3; ++round) { // in rising order
@@ -71,8 +72,8 @@ void close_all_but(int first, int second, int third) {
 } // namespace
 
 bool needs_supervisor(Message plan) {
-  return (number_of(plan, PlanField::unshare) & CLONE_NEWPID) != 0 || has(plan, PlanField::selinux_exec_label) ||
-         has(plan, PlanField::apparmor_exec_profile);
+  return (number_of(plan, PlanField::unshare) & CLONE_NEWPID) != 0 ||
+         has(plan, PlanField::selinux_exec_label) || has(plan, PlanField::apparmor_exec_profile);
 }
 
 void supervise(Orders& orders, Anchors& anchors) {

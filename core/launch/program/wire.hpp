@@ -1,6 +1,6 @@
-// Reads and writes protobuf's wire format, as far as plan.proto needs it. The lite runtime would do this too, but a
-// holder lives as long as its container, and the runtime more than doubles its resident set (1.4 MiB against 0.6).
-// No message is ever built: each step looks for its own fields in the bytes that arrived.
+// Reads and writes protobuf's wire format, as far as plan.proto needs it. The lite runtime would do this too,
+// but a holder lives as long as its container, and the runtime more than doubles its resident set (1.4 MiB
+// against 0.6). No message is ever built: each step looks for its own fields in the bytes that arrived.
 #pragma once
 
 #include <cstdint>
@@ -43,14 +43,21 @@ inline Field take_field(std::string_view& rest) {
   const std::uint64_t tag = take_varint(rest);
   Field field{static_cast<std::uint32_t>(tag >> 3), 0, {}, false};
   switch (tag & 7) {
-  case 0: field.value = take_varint(rest); break;
-  case 1: take_bytes(rest, 8); break; // fixed64 and fixed32: no field of ours
+  case 0:
+    field.value = take_varint(rest);
+    break;
+  case 1:
+    take_bytes(rest, 8);
+    break; // fixed64 and fixed32: no field of ours
   case 2:
     field.bytes = take_bytes(rest, take_varint(rest));
     field.is_bytes = true;
     break;
-  case 5: take_bytes(rest, 4); break;
-  default: fail_malformed();
+  case 5:
+    take_bytes(rest, 4);
+    break;
+  default:
+    fail_malformed();
   }
   return field;
 }
@@ -69,7 +76,8 @@ template <typename Visit> void for_each_number(Message message, std::uint32_t nu
     const Field field = take_field(message);
     if (field.number != number) continue;
     if (!field.is_bytes) visit(field.value);
-    for (auto packed = field.bytes; !packed.empty();) visit(take_varint(packed));
+    for (auto packed = field.bytes; !packed.empty();)
+      visit(take_varint(packed));
   }
 }
 
@@ -94,7 +102,7 @@ inline bool has(Message message, std::uint32_t number) {
 
 // Writes into a buffer of fixed size; what does not fit is cut from the strings.
 class Writer {
- public:
+public:
   void number(std::uint32_t field, std::uint64_t value) {
     varint(field << 3);
     varint(value);
@@ -109,7 +117,7 @@ class Writer {
   }
   std::string_view bytes() const { return {buffer_, size_}; }
 
- private:
+private:
   void varint(std::uint64_t value) {
     while (value >= 0x80 && size_ < sizeof(buffer_)) {
       buffer_[size_++] = static_cast<char>(value | 0x80);
