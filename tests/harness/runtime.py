@@ -54,6 +54,10 @@ class Container:
     def err(self):
         return self.err_path.read_text()
 
+    @property
+    def sandbox_pid(self):
+        return json.loads((self.nacre.root / self.id / "state.json").read_text())["nacre"]["sandbox_pid"]
+
     def start(self):
         self.nacre("start", self.id).ok()
         return self

@@ -1,0 +1,24 @@
+"""Fixtures of the tests on a real virtual machine."""
+
+import pytest
+from harness import place
+from harness.runtime import Nacre
+
+
+@pytest.fixture(scope="module")
+def module_nacre(nothing_left_by_module):
+    with place.Folder() as folder:
+        runtime = Nacre(folder)
+        yield runtime
+        left = runtime.close()
+    if left:
+        pytest.fail("\n".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def box(module_nacre):
+    """One running container for the tests of a module that only look or exec: a start costs seconds."""
+    container = module_nacre.create(module_nacre.bundle("trap 'exit 0' TERM; sleep 100000 & wait"))
+    container.start()
+    yield container
+    container.delete(force=True).ok()

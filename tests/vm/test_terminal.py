@@ -1,0 +1,85 @@
+"""Terminals: a master received over the console socket, and the caller's own under `nacre run -t`."""
+
+import signal
+
+from harness.console import start_on_terminal
+
+
+def create_on_terminal(nacre, console_socket, script):
+    container = nacre.create(nacre.bundle(script, terminal=True), "--console-socket", console_socket.path)
+    return container, console_socket.accept()
+
+
+def test_the_size_of_the_master_is_the_size_inside(nacre, console_socket):
+    container, terminal = create_on_terminal(nacre, console_socket, "trap 'stty size' WINCH; read line; stty size; while :; do read line; done")
+    with terminal:
+        terminal.resize(33, 101)
+        container.start()
+        terminal.send("\n")
+        terminal.read_until("33 101\r\n")
+        terminal.resize(44, 111)
+        terminal.read_until("44 111\r\n")
+        container.delete(force=True).ok()
+
+
+def test_closing_the_master_is_a_hang_up_inside(nacre, console_socket):
+    container, terminal = create_on_terminal(nacre, console_socket, "trap 'exit 21' HUP; echo ready; sleep 1000 & wait")
+    with terminal:
+        container.start()
+        terminal.read_until("ready")
+    assert container.wait() == 21
+    container.delete().ok()
+
+
+def test_the_end_of_the_process_closes_the_terminal(nacre, console_socket):
+    container, terminal = create_on_terminal(nacre, console_socket, "tty; exit 5")
+    with terminal:
+        container.start()
+        assert "/dev/pts/" in terminal.read_to_end()
+    assert container.wait() == 5
+    container.delete().ok()
+
+
+def test_run_on_a_terminal_is_usable(nacre):
+    bundle = nacre.bundle("sh", "-i", terminal=True)
+    bundle.process["env"].append("PS1=inside> ")
+    name = nacre.new(bundle.write()).id
+    process, terminal = start_on_terminal(nacre.command("run", "--bundle", bundle.path, name), rows=40, columns=120,
+                                          env=nacre.environment())
+    with terminal:
+        terminal.read_until("inside> ", timeout=120)
+        terminal.send("stty size\n")
+        terminal.read_until("40 120\r\n")
+        terminal.send("sleep 1000\n")
+        terminal.read_until("sleep 1000\r\n")
+        terminal.send("\x03")  # Ctrl-C ends the sleep, not the shell
+        terminal.read_until("inside> ")
+        terminal.send("sleep 999 &\n")
+        terminal.read_until("inside> ")
+        terminal.send("jobs\n")
+        terminal.read_until("Running")
+        terminal.read_until("inside> ")
+        terminal.send("exit 6\n")
+        terminal.read_to_end()
+    assert process.wait(60) == 6
+
+
+def test_exec_on_a_terminal(box, folder):
+    process, terminal = start_on_terminal(box.nacre.command("exec", "--tty", box.id, "sh", "-c", "tty; read x; exit 4"),
+                                          env=box.nacre.environment())
+    with terminal:
+        terminal.read_until("/dev/pts/")
+        terminal.send("\n")
+        terminal.read_to_end()
+    assert process.wait(60) == 4
+
+
+def test_a_killed_run_on_a_terminal_takes_the_container_along(nacre):
+    bundle = nacre.bundle("echo up; sleep 1000", terminal=True)
+    process, terminal = start_on_terminal(nacre.command("run", "--bundle", bundle.path, nacre.new(bundle).id),
+                                          env=nacre.environment())
+    with terminal:
+        terminal.read_until("up", timeout=120)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) != 0
+    assert nacre.list() == []
