@@ -1,0 +1,42 @@
+"""containerd with the runtime io.containerd.nacre.v2, driven by ctr."""
+
+import os
+import signal
+import subprocess
+
+from harness.engines import IMAGE
+from harness.place import fresh_name
+
+RUNTIME = ["--runtime", "io.containerd.nacre.v2"]
+
+
+def test_run(ctr):
+    done = ctr("run", "--rm", *RUNTIME, IMAGE, fresh_name(), "sh", "-c", "uname -r; echo err >&2; exit 7")
+    assert done.code == 7, done
+    assert done.out.strip() not in ("", os.uname().release)
+    assert "err\n" in done.err
+
+
+def test_a_task_execs_is_killed_and_deleted(ctr):
+    name = fresh_name()
+    ctr("run", "--detach", *RUNTIME, IMAGE, name, "sh", "-c", "trap 'exit 9' TERM; sleep 1000 & wait").ok()
+    try:
+        done = ctr("task", "exec", "--exec-id", "e1", name, "sh", "-c", "echo in; exit 4")
+        assert (done.code, done.out) == (4, "in\n"), done
+        assert name in ctr("task", "list").ok().out
+        ctr("task", "kill", "--signal", "SIGTERM", name).ok()
+        assert ctr("task", "delete", name).code == 9
+    finally:
+        ctr("task", "delete", "--force", name)
+        ctr("container", "delete", name).ok()
+
+
+def test_a_killed_ctr_leaves_a_container_that_can_be_deleted(ctr):
+    name = fresh_name()
+    process = ctr.spawn("run", *RUNTIME, IMAGE, name, "sh", "-c", "echo up; sleep 1000", stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"up\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    ctr("task", "delete", "--force", name)
+    ctr("container", "delete", name).ok()

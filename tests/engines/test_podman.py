@@ -1,0 +1,31 @@
+"""podman with nacre as its runtime."""
+
+import os
+
+from harness.engines import IMAGE
+from harness.place import fresh_name
+
+
+def test_run(podman):
+    done = podman("--runtime", "nacre", "run", "--rm", "--network", "none", IMAGE, "sh", "-c",
+                  "uname -r; echo err >&2; exit 7")
+    assert done.code == 7, done
+    assert done.out.strip() not in ("", os.uname().release)
+    assert "err\n" in done.err
+
+
+def test_run_on_its_bridge(podman):
+    done = podman("--runtime", "nacre", "run", "--rm", IMAGE, "sh", "-c",
+                  "ip -4 addr show eth0; ping -c1 -W10 $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p') >&2")
+    assert done.code == 0, done
+    assert "inet 198.19.251." in done.out
+
+
+def test_a_detached_container_execs_and_stops(podman):
+    name = fresh_name()
+    podman("--runtime", "nacre", "run", "--detach", "--name", name, "--network", "none", IMAGE, "sh", "-c",
+           "trap 'exit 9' TERM; sleep 1000 & wait").ok()
+    assert podman("exec", name, "sh", "-c", "echo in; exit 4").code == 4
+    podman("stop", "--time", "60", name).ok()
+    assert podman("inspect", "--format", "{{.State.ExitCode}}", name).ok().out == "9\n"
+    podman("rm", name).ok()
