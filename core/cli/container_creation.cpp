@@ -176,7 +176,6 @@ void ContainerCreation::create_task(SignalWatch& signals) {
   own.set_fd_token(token);
   own.set_end_with_connection(plan_.foreground);
   own.set_preserve_fds(static_cast<std::uint32_t>(plan_.preserve_fds));
-  own.set_holder_pid(static_cast<std::uint32_t>(holder_->pid()));
   for (const auto& phase : clock_.phases()) {
     auto& time = *own.add_phases();
     time.set_name(phase.name);

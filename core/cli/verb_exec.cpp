@@ -81,7 +81,6 @@ void Execution::add(SignalWatch& signals) {
   own.set_process_json(boost::json::serialize(plan_.process.document));
   own.set_fd_token(token);
   own.set_preserve_fds(static_cast<std::uint32_t>(plan_.preserve_fds));
-  own.set_holder_pid(static_cast<std::uint32_t>(holder_->pid()));
   own.set_end_with_connection(!plan_.detach);
 
   ttrpc::task::ExecProcessRequest request;
