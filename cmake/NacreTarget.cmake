@@ -12,17 +12,22 @@ set(NACRE_SHIM_PATH ${CMAKE_INSTALL_FULL_BINDIR}/containerd-shim-nacre-v2)
 set(Boost_USE_STATIC_LIBS ON)
 find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json program_options)
 
-add_library(nacre_flags INTERFACE)
-target_compile_options(nacre_flags INTERFACE
+# What the compiler and linker are told for all of our code, the guest's too.
+add_library(nacre_compiler_flags INTERFACE)
+target_compile_options(nacre_compiler_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -fstack-protector-strong
   -ffunction-sections -fdata-sections)
-target_link_options(nacre_flags INTERFACE -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
+target_link_options(nacre_compiler_flags INTERFACE -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
 if(NACRE_WERROR)
-  target_compile_options(nacre_flags INTERFACE -Werror)
+  target_compile_options(nacre_compiler_flags INTERFACE -Werror)
 endif()
 if(NACRE_FAILPOINTS)
-  target_compile_definitions(nacre_flags INTERFACE NACRE_FAILPOINTS=1)
+  target_compile_definitions(nacre_compiler_flags INTERFACE NACRE_FAILPOINTS=1)
 endif()
+
+# The host's code: the same, and the core's include folders.
+add_library(nacre_flags INTERFACE)
+target_link_libraries(nacre_flags INTERFACE nacre_compiler_flags)
 target_include_directories(nacre_flags INTERFACE ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/core/include)
 
 # nacre_library(base SOURCES a.cpp b.cpp LINKS PUBLIC x PRIVATE y)

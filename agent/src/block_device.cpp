@@ -16,7 +16,8 @@ namespace nacre::agent {
 namespace {
 
 // The first entry of a folder that `wanted` accepts.
-std::optional<std::string> first_entry(const std::string& folder, const std::function<bool(std::string_view)>& wanted) {
+std::optional<std::string> first_entry(const std::string& folder,
+                                       const std::function<bool(std::string_view)>& wanted) {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder.c_str()), ::closedir);
   if (!dir) return std::nullopt;
   while (const auto* entry = ::readdir(dir.get())) {

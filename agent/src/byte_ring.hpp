@@ -10,7 +10,7 @@
 namespace nacre::agent {
 
 class ByteRing {
- public:
+public:
   std::size_t size() const noexcept { return size_; }
 
   // Appends; the caller keeps the bound.
@@ -25,7 +25,7 @@ class ByteRing {
 
   void drop(std::size_t count) noexcept;
 
- private:
+private:
   void reserve(std::size_t wanted);
   std::array<iovec, 2> spans(std::size_t from, std::size_t length) const;
 

@@ -19,7 +19,8 @@ namespace {
 constexpr auto root = "/sys/fs/cgroup";
 constexpr int freeze_timeout_ms = 10'000;
 
-void for_each_entry(const std::string& folder, const std::function<void(const std::string& name, bool is_folder)>& visit) {
+void for_each_entry(const std::string& folder,
+                    const std::function<void(const std::string& name, bool is_folder)>& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder.c_str()), ::closedir);
   if (!dir) return;
   while (const auto* entry = ::readdir(dir.get())) {
@@ -69,7 +70,9 @@ Cgroup Cgroup::of_process(pid_t pid) {
   throw Error(Code::internal, "process " + std::to_string(pid) + " is in no cgroup of version 2");
 }
 
-bool Cgroup::is_root() const noexcept { return folder_ == root; }
+bool Cgroup::is_root() const noexcept {
+  return folder_ == root;
+}
 
 std::vector<pid_t> Cgroup::processes() const {
   std::vector<pid_t> out;
@@ -83,7 +86,8 @@ void Cgroup::signal_all(int signal) const {
     write_value(folder_ + "/cgroup.kill", "1");
     return;
   }
-  for (const auto pid : processes()) ::kill(pid, signal);
+  for (const auto pid : processes())
+    ::kill(pid, signal);
 }
 
 void Cgroup::freeze(bool frozen) const {
@@ -108,7 +112,8 @@ void Cgroup::freeze(bool frozen) const {
 }
 
 std::map<std::string, std::string> Cgroup::counters() const {
-  static constexpr std::string_view prefixes[] = {"cpu.", "memory.", "io.", "pids.", "hugetlb.", "rdma.", "misc."};
+  static constexpr std::string_view prefixes[] = {"cpu.",     "memory.", "io.",  "pids.",
+                                                  "hugetlb.", "rdma.",   "misc."};
   std::map<std::string, std::string> out;
   if (is_root()) return out;
   for_each_entry(folder_, [&](const std::string& name, bool is_folder) {

@@ -10,7 +10,7 @@
 namespace nacre::agent {
 
 class Cgroup {
- public:
+public:
   // The cgroup that a process is in. Throws Error when it is gone.
   static Cgroup of_process(pid_t pid);
 
@@ -29,7 +29,7 @@ class Cgroup {
   // How often the OOM killer has ended a process in it; 0 when unknown.
   std::uint64_t oom_kills() const;
 
- private:
+private:
   explicit Cgroup(std::string folder) : folder_(std::move(folder)) {}
   std::string folder_;
 };

@@ -1,5 +1,5 @@
-// How the host reaches the agent. A channel finds the hellos, answers them, and gives each connection to the gRPC
-// server as a connected socket; a new connection ends the one before.
+// How the host reaches the agent. A channel finds the hellos, answers them, and gives each connection to the
+// gRPC server as a connected socket; a new connection ends the one before.
 #pragma once
 
 #include "unique_fd.hpp"
@@ -12,7 +12,7 @@
 namespace nacre::agent {
 
 class Channel {
- public:
+public:
   struct Callbacks {
     // A connection is there; gRPC reads and writes `socket`, which is the callee's now.
     std::function<void(UniqueFd socket, std::size_t stdio_window)> connected;

@@ -10,8 +10,9 @@ std::shared_ptr<Process> Container::process(const std::string& exec_id) {
   const std::lock_guard lock(mutex);
   const auto found = processes.find(exec_id);
   if (found == processes.end()) {
-    throw Error(Code::not_found, exec_id.empty() ? "container " + quoted(id) + " has no process"
-                                                 : "container " + quoted(id) + " has no process " + quoted(exec_id));
+    throw Error(Code::not_found, exec_id.empty()
+                                     ? "container " + quoted(id) + " has no process"
+                                     : "container " + quoted(id) + " has no process " + quoted(exec_id));
   }
   return found->second;
 }
@@ -24,12 +25,13 @@ Cgroup Container::own_cgroup() {
 
 void check_name(const std::string& kind, const std::string& name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
-           c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '+' || c == '-' || c == '.';
   };
-  if (name.empty() || name == "." || name == ".." || name.size() > 255 || !std::ranges::all_of(name, allowed)) {
-    throw Error(Code::invalid_argument, kind + " " + quoted(name) +
-                                            " is not a name of letters, digits, `_`, `+`, `-` and `.`");
+  if (name.empty() || name == "." || name == ".." || name.size() > 255 ||
+      !std::ranges::all_of(name, allowed)) {
+    throw Error(Code::invalid_argument,
+                kind + " " + quoted(name) + " is not a name of letters, digits, `_`, `+`, `-` and `.`");
   }
 }
 

@@ -23,7 +23,7 @@ struct Container {
   bool has_start_hooks = false;
   std::vector<std::string> mount_points; // storages of its own, in order
 
-  std::mutex mutex; // guards what follows
+  std::mutex mutex;                                          // guards what follows
   std::map<std::string, std::shared_ptr<Process>> processes; // by exec id; "" is the first process
   std::optional<Cgroup> cgroup;                              // known once crun has created it
 

@@ -32,14 +32,16 @@ void make_copied_file(const v1::CopiedFile& file) {
 // A bundle is flat: config.json, pid files, the files of execs.
 void remove_folder(const std::string& folder) {
   if (auto* dir = ::opendir(folder.c_str())) {
-    while (const auto* entry = ::readdir(dir)) ::unlinkat(::dirfd(dir), entry->d_name, 0);
+    while (const auto* entry = ::readdir(dir))
+      ::unlinkat(::dirfd(dir), entry->d_name, 0);
     ::closedir(dir);
   }
   ::rmdir(folder.c_str());
 }
 
-// The container's process waits in open(2) of crun's FIFO; a byte in it is all that `crun start` does apart from
-// hooks, and a start of crun costs a quarter of a second where the guest's CPU is emulated. False: there is none.
+// The container's process waits in open(2) of crun's FIFO; a byte in it is all that `crun start` does apart
+// from hooks, and a start of crun costs a quarter of a second where the guest's CPU is emulated. False: there
+// is none.
 bool release_waiting_process(const std::string& id) {
   const auto path = Crun::state_folder(id) + "/exec.fifo";
   const UniqueFd fifo(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK));
@@ -50,8 +52,8 @@ bool release_waiting_process(const std::string& id) {
 
 } // namespace
 
-Containers::Containers(EventLoop& loop, EventLog& events, Reaper& reaper, Storages& storages, Timeline& timeline,
-                       const std::atomic<std::size_t>& stdio_window)
+Containers::Containers(EventLoop& loop, EventLog& events, Reaper& reaper, Storages& storages,
+                       Timeline& timeline, const std::atomic<std::size_t>& stdio_window)
     : loop_(loop), events_(events), reaper_(reaper), storages_(storages), timeline_(timeline), crun_(reaper),
       oom_watch_(loop, events), stdio_window_(stdio_window) {}
 
@@ -94,7 +96,8 @@ void Containers::prepare(Container& container, const v1::CreateContainerRequest&
     storages_.mount(storage);
     container.mount_points.push_back(storage.mount_point());
   }
-  for (const auto& file : request.files()) make_copied_file(file);
+  for (const auto& file : request.files())
+    make_copied_file(file);
   make_folders(container.bundle());
   make_file(container.bundle() + "/config.json", request.spec(), 0600);
   // Not parsed: a spec without the word cannot have the member.
@@ -121,7 +124,8 @@ pid_t Containers::run_crun_create(Container& container, const v1::CreateContaine
 }
 
 std::shared_ptr<Process> Containers::add_process(Container& container, const std::string& exec_id) {
-  auto process = std::make_shared<Process>(container.id, exec_id, std::make_shared<ProcessStdio>(loop_, stdio_window_));
+  auto process =
+      std::make_shared<Process>(container.id, exec_id, std::make_shared<ProcessStdio>(loop_, stdio_window_));
   const std::lock_guard lock(container.mutex);
   if (!container.processes.try_emplace(exec_id, process).second) {
     throw Error(Code::already_exists,
@@ -147,7 +151,8 @@ void Containers::start(const std::string& id) {
   const auto container = find(id);
   const std::lock_guard lock(container->lifecycle);
   if (container->process("")->ended()) {
-    throw Error(Code::failed_precondition, "container " + quoted(id) + " cannot start: its process has ended");
+    throw Error(Code::failed_precondition,
+                "container " + quoted(id) + " cannot start: its process has ended");
   }
   const auto phase = timeline_.phase("crun-start", id);
   if (container->has_start_hooks || !release_waiting_process(id)) crun_.start(id);
@@ -168,7 +173,8 @@ void Containers::remove(const std::string& id, bool force) {
   erase(id);
 }
 
-// Undoes what create() did, as far as it got. Nothing here fails the call: there is nobody who could do it better.
+// Undoes what create() did, as far as it got. Nothing here fails the call: there is nobody who could do it
+// better.
 void Containers::release(Container& container) {
   oom_watch_.remove(container.id);
   struct stat info {};
@@ -181,7 +187,8 @@ void Containers::release(Container& container) {
   }
   {
     const std::lock_guard lock(container.mutex);
-    for (const auto& [exec_id, process] : container.processes) process->stdio()->close();
+    for (const auto& [exec_id, process] : container.processes)
+      process->stdio()->close();
   }
   for (auto point = container.mount_points.rbegin(); point != container.mount_points.rend(); ++point) {
     storages_.unmount(*point);
@@ -193,7 +200,8 @@ void Containers::remove_all() {
   std::vector<std::string> ids;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, container] : containers_) ids.push_back(id);
+    for (const auto& [id, container] : containers_)
+      ids.push_back(id);
   }
   for (const auto& id : ids) {
     try {
@@ -216,7 +224,9 @@ void Containers::update(const std::string& id, const std::string& resources) {
   ::unlink(file.c_str());
 }
 
-void Containers::freeze(const std::string& id, bool frozen) { find(id)->own_cgroup().freeze(frozen); }
+void Containers::freeze(const std::string& id, bool frozen) {
+  find(id)->own_cgroup().freeze(frozen);
+}
 
 pid_t Containers::exec(const v1::ExecProcessRequest& request) {
   check_name("exec id", request.exec_id());
@@ -276,7 +286,10 @@ void Containers::signal(const v1::SignalProcessRequest& request) {
 }
 
 void Containers::resize(const v1::ResizePtyRequest& request) {
-  find(request.container_id())->process(request.exec_id())->stdio()->resize(request.rows(), request.columns());
+  find(request.container_id())
+      ->process(request.exec_id())
+      ->stdio()
+      ->resize(request.rows(), request.columns());
 }
 
 std::shared_ptr<ProcessStdio> Containers::stdio(const std::string& id, const std::string& exec_id) {

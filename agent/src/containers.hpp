@@ -19,7 +19,7 @@ class StdioPipes;
 
 // Thread-safe; every call throws Error. The replies' meaning is in agent.proto.
 class Containers {
- public:
+public:
   // `stdio_window` is the last hello's, in bytes; it counts for processes made from now on.
   Containers(EventLoop& loop, EventLog& events, Reaper& reaper, Storages& storages, Timeline& timeline,
              const std::atomic<std::size_t>& stdio_window);
@@ -40,7 +40,7 @@ class Containers {
   std::map<std::string, std::string> counters(const std::string& id);
   void list_processes(const std::string& id, v1::ListProcessesReply& reply);
 
- private:
+private:
   std::shared_ptr<Container> find(const std::string& id);
   std::shared_ptr<Container> add(const std::string& id);
   void erase(const std::string& id);

@@ -47,7 +47,8 @@ Code code_of_runtime_error(std::string_view text) {
 }
 
 std::string runtime_error_text(std::string_view log) {
-  while (!log.empty() && log.back() == '\n') log.remove_suffix(1);
+  while (!log.empty() && log.back() == '\n')
+    log.remove_suffix(1);
   const auto newline = log.rfind('\n');
   if (newline != std::string_view::npos) log.remove_prefix(newline + 1);
   // "2024-01-31T12:00:00.000000Z: text"; on a terminal crun leaves the time out.
@@ -63,7 +64,8 @@ void Crun::run(const std::string& operation, std::vector<std::string> arguments,
   const UniqueFd log(::memfd_create("crun-log", MFD_CLOEXEC));
   if (!log) throw system_error("cannot make", "memory file for crun's log");
   SpawnPlan plan;
-  plan.argv = {program, "--cgroup-manager=cgroupfs", "--root", state_root, "--log=/proc/self/fd/3", operation};
+  plan.argv = {program,    "--cgroup-manager=cgroupfs", "--root",
+               state_root, "--log=/proc/self/fd/3",     operation};
   plan.argv.insert(plan.argv.end(), arguments.begin(), arguments.end());
   plan.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
   plan.stdio = stdio;
@@ -72,8 +74,9 @@ void Crun::run(const std::string& operation, std::vector<std::string> arguments,
   if (status == 0) return;
   auto text = runtime_error_text(read_memory_file(log.get()));
   if (text.empty()) {
-    text = "crun " + operation + (status > 128 ? " was ended by signal " + std::to_string(status - 128)
-                                               : " ended with status " + std::to_string(status) + " and no message");
+    text = "crun " + operation +
+           (status > 128 ? " was ended by signal " + std::to_string(status - 128)
+                         : " ended with status " + std::to_string(status) + " and no message");
   }
   throw Error(code_of_runtime_error(text), text);
 }
@@ -96,7 +99,9 @@ pid_t Crun::exec(const std::string& id, const std::string& process_file, const s
   return read_pid(pid_file);
 }
 
-void Crun::start(const std::string& id) { run("start", {id}, {-1, -1, -1}); }
+void Crun::start(const std::string& id) {
+  run("start", {id}, {-1, -1, -1});
+}
 
 void Crun::update(const std::string& id, const std::string& resources_file) {
   run("update", {"--resources", resources_file, id}, {-1, -1, -1});

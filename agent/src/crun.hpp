@@ -13,7 +13,7 @@
 namespace nacre::agent {
 
 class Crun {
- public:
+public:
   static constexpr auto state_root = "/run/crun";
 
   explicit Crun(Reaper& reaper) : reaper_(reaper) {}
@@ -23,8 +23,8 @@ class Crun {
     std::string console_socket;              // path; empty without a terminal
   };
 
-  // Each throws Error with crun's own words. The pid is the container process's in the guest's first pid namespace,
-  // a child of this process once crun has ended.
+  // Each throws Error with crun's own words. The pid is the container process's in the guest's first pid
+  // namespace, a child of this process once crun has ended.
   pid_t create(const std::string& id, const std::string& bundle, const Launch& launch);
   pid_t exec(const std::string& id, const std::string& process_file, const std::string& pid_file,
              const Launch& launch);
@@ -35,7 +35,7 @@ class Crun {
   // The folder that crun keeps the container's state in.
   static std::string state_folder(const std::string& id) { return std::string(state_root) + "/" + id; }
 
- private:
+private:
   void run(const std::string& operation, std::vector<std::string> arguments, std::array<int, 3> stdio);
   Reaper& reaper_;
 };

@@ -26,13 +26,15 @@ UniqueFd uevent_socket() {
 
 } // namespace
 
-void wait_for_device(const std::string& kind, const std::string& object, const std::function<bool()>& present) {
+void wait_for_device(const std::string& kind, const std::string& object,
+                     const std::function<bool()>& present) {
   if (present()) return;
   const auto events = uevent_socket(); // before the next look, so that nothing falls between
   while (!present()) {
     pollfd waited{events.get(), POLLIN, 0};
     if (::poll(&waited, 1, timeout_ms) == 0) {
-      throw Error(Code::unavailable, kind + " " + quoted(object) + " did not appear in the guest within 10 s");
+      throw Error(Code::unavailable,
+                  kind + " " + quoted(object) + " did not appear in the guest within 10 s");
     }
     char event[8192];
     while (::recv(events.get(), event, sizeof event, 0) > 0) {

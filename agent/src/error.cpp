@@ -10,16 +10,22 @@ namespace {
 Code code_of(int error_number) {
   switch (error_number) {
   case ENOENT:
-  case ESRCH: return Code::not_found;
-  case EEXIST: return Code::already_exists;
+  case ESRCH:
+    return Code::not_found;
+  case EEXIST:
+    return Code::already_exists;
   case EACCES:
-  case EPERM: return Code::permission_denied;
-  case EINVAL: return Code::invalid_argument;
+  case EPERM:
+    return Code::permission_denied;
+  case EINVAL:
+    return Code::invalid_argument;
   case ENOSPC:
   case ENOMEM:
   case EMFILE:
-  case EAGAIN: return Code::resource_exhausted;
-  default: return Code::internal;
+  case EAGAIN:
+    return Code::resource_exhausted;
+  default:
+    return Code::internal;
   }
 }
 

@@ -1,5 +1,5 @@
-// The agent's one exception type. It stops at the gRPC edge (service.cpp), where the code becomes the call's status
-// and the text its message, or at main(), where it becomes the last line on the console.
+// The agent's one exception type. It stops at the gRPC edge (service.cpp), where the code becomes the call's
+// status and the text its message, or at main(), where it becomes the last line on the console.
 #pragma once
 
 #include <stdexcept>
@@ -20,11 +20,11 @@ enum class Code {
 };
 
 class Error : public std::runtime_error {
- public:
+public:
   Error(Code code, const std::string& text) : std::runtime_error(text), code_(code) {}
   Code code() const noexcept { return code_; }
 
- private:
+private:
   Code code_;
 };
 

@@ -39,7 +39,8 @@ void EventLog::add(v1::Event event) {
 
 void EventLog::attach(std::shared_ptr<EventSink> sink, std::uint64_t after) {
   const std::lock_guard lock(mutex_);
-  while (!events_.empty() && events_.front().number() <= after) events_.pop_front();
+  while (!events_.empty() && events_.front().number() <= after)
+    events_.pop_front();
   if (sink_) sink_->finish();
   sink_ = std::move(sink);
   sending_ = false;

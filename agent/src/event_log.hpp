@@ -13,7 +13,7 @@ namespace nacre::agent {
 
 // The host's end of the events stream (events_stream.hpp).
 class EventSink {
- public:
+public:
   virtual ~EventSink() = default;
   // Takes one event and calls EventLog::event_sent() when the next may come. Never calls back from inside.
   virtual void send(v1::Event event) = 0;
@@ -22,7 +22,7 @@ class EventSink {
 
 // Thread-safe.
 class EventLog {
- public:
+public:
   void add_exit(const std::string& container, const std::string& exec, std::uint32_t status);
   void add_oom(const std::string& container);
 
@@ -31,7 +31,7 @@ class EventLog {
   void detach(const EventSink* sink);
   void event_sent(const EventSink* sink);
 
- private:
+private:
   void add(v1::Event event);
   void send_more();
 

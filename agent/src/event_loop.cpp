@@ -43,7 +43,8 @@ EventLoop::Token EventLoop::add(int fd, Ready ready) {
   // One-shot alone keeps the kernel from reporting a hang-up again and again while nobody can act on it.
   event.data.u64 = token;
   event.events = EPOLLONESHOT;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) < 0) throw system_error("cannot watch", "descriptor");
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) < 0)
+    throw system_error("cannot watch", "descriptor");
   handlers_.emplace(token, std::move(ready));
   return token;
 }
@@ -87,16 +88,19 @@ void EventLoop::run_due_actions() {
   {
     const std::lock_guard lock(mutex_);
     const auto end = actions_.upper_bound(boottime_ns());
-    for (auto action = actions_.begin(); action != end; ++action) due.push_back(std::move(action->second));
+    for (auto action = actions_.begin(); action != end; ++action)
+      due.push_back(std::move(action->second));
     actions_.erase(actions_.begin(), end);
   }
-  for (const auto& action : due) action();
+  for (const auto& action : due)
+    action();
 }
 
 void EventLoop::run() {
   std::array<epoll_event, 32> events;
   while (true) {
-    const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next_timeout_ms());
+    const int n =
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next_timeout_ms());
     for (int i = 0; i < n; ++i) {
       const auto& event = events[static_cast<std::size_t>(i)];
       Ready ready;

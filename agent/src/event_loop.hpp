@@ -12,7 +12,7 @@
 namespace nacre::agent {
 
 class EventLoop {
- public:
+public:
   using Ready = std::function<void(std::uint32_t events)>;
   using Token = std::uint64_t;
 
@@ -21,19 +21,20 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop(); // only in tests: ends the thread
 
-  // Registers a descriptor, borrowed until remove(). Before arm() only an error or hang-up may be reported, once.
-  // Callbacks run on the loop's thread, one at a time; they must bear being called for nothing.
+  // Registers a descriptor, borrowed until remove(). Before arm() only an error or hang-up may be reported,
+  // once. Callbacks run on the loop's thread, one at a time; they must bear being called for nothing.
   Token add(int fd, Ready ready);
-  // Reports once when one of `events` (EPOLLIN, EPOLLOUT; errors and hang-up always) holds, then is disarmed: a
-  // descriptor whose data nobody has room for costs nothing, not even for its hang-up.
+  // Reports once when one of `events` (EPOLLIN, EPOLLOUT; errors and hang-up always) holds, then is disarmed:
+  // a descriptor whose data nobody has room for costs nothing, not even for its hang-up.
   void arm(Token token, int fd, std::uint32_t events);
-  // No callback of the token starts after this has returned, but one may still be running on the loop's thread.
+  // No callback of the token starts after this has returned, but one may still be running on the loop's
+  // thread.
   void remove(Token token, int fd);
 
   // Runs `action` on the loop's thread after so many milliseconds; 0 is as soon as possible.
   void after(unsigned milliseconds, std::function<void()> action);
 
- private:
+private:
   void run();
   int next_timeout_ms();
   void run_due_actions();

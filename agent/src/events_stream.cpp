@@ -25,7 +25,9 @@ void EventsStream::OnWriteDone(bool ok) {
   }
 }
 
-void EventsStream::OnCancel() { finish(); }
+void EventsStream::OnCancel() {
+  finish();
+}
 
 void EventsStream::OnDone() {
   log_.detach(this);

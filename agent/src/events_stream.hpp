@@ -11,7 +11,7 @@ namespace nacre::agent {
 class EventsStream : public grpc::ServerWriteReactor<v1::Event>,
                      public EventSink,
                      public std::enable_shared_from_this<EventsStream> {
- public:
+public:
   static grpc::ServerWriteReactor<v1::Event>* begin(EventLog& log, std::uint64_t after);
 
   void OnWriteDone(bool ok) override;
@@ -21,7 +21,7 @@ class EventsStream : public grpc::ServerWriteReactor<v1::Event>,
   void send(v1::Event event) override;
   void finish() override;
 
- private:
+private:
   explicit EventsStream(EventLog& log) : log_(log) {}
 
   EventLog& log_;

@@ -47,7 +47,8 @@ std::string read_file(const std::string& path) {
 std::optional<std::string> try_read_line(const std::string& path) {
   auto content = try_read_file(path);
   if (!content) return std::nullopt;
-  while (!content->empty() && (content->back() == '\n' || content->back() == ' ')) content->pop_back();
+  while (!content->empty() && (content->back() == '\n' || content->back() == ' '))
+    content->pop_back();
   return content;
 }
 

@@ -15,7 +15,8 @@ constexpr std::size_t smallest_window = 4096;
 constexpr std::size_t largest_window = 4U << 20U;
 
 void append_little_endian(std::string& out, std::size_t value) {
-  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(value >> shift & 0xffU);
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    out += static_cast<char>(value >> shift & 0xffU);
 }
 
 } // namespace
@@ -39,8 +40,10 @@ Greeting answer_hello(const std::string& hello, bool resumed) {
   } else {
     greeting.accepted = true;
     std::ranges::copy(request.next_key(), greeting.next_key.begin());
-    greeting.stdio_window = request.stdio_window() == 0 ? default_stdio_window
-                            : std::clamp<std::size_t>(request.stdio_window(), smallest_window, largest_window);
+    greeting.stdio_window =
+        request.stdio_window() == 0
+            ? default_stdio_window
+            : std::clamp<std::size_t>(request.stdio_window(), smallest_window, largest_window);
     reply.set_version(protocol_version);
   }
   const auto message = reply.SerializeAsString();

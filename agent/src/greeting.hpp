@@ -14,7 +14,7 @@ struct Greeting {
   bool accepted = false;
   HelloKey next_key{};          // when accepted
   std::size_t stdio_window = 0; // bytes; when accepted
-  std::string answer;           // nonce, length and HelloReply; empty when the hello cannot be answered at all
+  std::string answer; // nonce, length and HelloReply; empty when the hello cannot be answered at all
 };
 
 // `resumed`: a connection has been served before.

@@ -11,7 +11,8 @@ constexpr std::size_t length_size = 4;
 
 std::uint32_t little_endian(const char* bytes) {
   std::uint32_t value = 0;
-  for (std::size_t i = length_size; i-- > 0;) value = value << 8U | static_cast<unsigned char>(bytes[i]);
+  for (std::size_t i = length_size; i-- > 0;)
+    value = value << 8U | static_cast<unsigned char>(bytes[i]);
   return value;
 }
 
@@ -20,7 +21,8 @@ std::uint32_t little_endian(const char* bytes) {
 KeyScanner::KeyScanner(const HelloKey& key) : key_(key) {
   std::size_t length = 0;
   for (std::size_t i = 1; i < key_.size(); ++i) {
-    while (length > 0 && key_[i] != key_[length]) length = prefix_[length - 1];
+    while (length > 0 && key_[i] != key_[length])
+      length = prefix_[length - 1];
     if (key_[i] == key_[length]) ++length;
     prefix_[i] = static_cast<std::uint8_t>(length);
   }
@@ -36,7 +38,8 @@ std::optional<std::size_t> KeyScanner::scan(std::string_view bytes) {
       matched_ = 1;
       continue;
     }
-    while (matched_ > 0 && bytes[i] != key_[matched_]) matched_ = prefix_[matched_ - 1];
+    while (matched_ > 0 && bytes[i] != key_[matched_])
+      matched_ = prefix_[matched_ - 1];
     if (bytes[i] == key_[matched_]) ++matched_;
     if (matched_ == key_.size()) {
       matched_ = 0;
@@ -117,6 +120,8 @@ void HelloReader::reject() {
   hello_.clear();
 }
 
-void HelloReader::disconnect() { reject(); }
+void HelloReader::disconnect() {
+  reject();
+}
 
 } // namespace nacre::agent

@@ -15,7 +15,9 @@ KernelCmdline::KernelCmdline(std::string_view text) {
   }
 }
 
-KernelCmdline KernelCmdline::of_running_kernel() { return KernelCmdline(read_file("/proc/cmdline")); }
+KernelCmdline KernelCmdline::of_running_kernel() {
+  return KernelCmdline(read_file("/proc/cmdline"));
+}
 
 std::string KernelCmdline::value(std::string_view name) const {
   const auto found = values_.find(name);

@@ -8,14 +8,14 @@
 namespace nacre::agent {
 
 class KernelCmdline {
- public:
+public:
   explicit KernelCmdline(std::string_view text);
   static KernelCmdline of_running_kernel(); // /proc must be mounted
 
   // The value of the last `name=value`; empty when absent.
   std::string value(std::string_view name) const;
 
- private:
+private:
   std::map<std::string, std::string, std::less<>> values_;
 };
 

@@ -1,5 +1,5 @@
-// nacre-agent: init of the guest. Starts what the host needs to say hello as early as it can; whatever the first calls
-// may want is prepared while the host answers.
+// nacre-agent: init of the guest. Starts what the host needs to say hello as early as it can; whatever the
+// first calls may want is prepared while the host answers.
 #include "channel.hpp"
 #include "console.hpp"
 #include "error.hpp"
@@ -20,8 +20,8 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <optional>
 #include <grpc/support/log.h>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <thread>
@@ -36,7 +36,8 @@ bool exists(const char* path) {
 }
 
 void load_channel_modules(Modules& modules, bool vsock) {
-  // A PCI-less machine (microvm, Firecracker) names its virtio-mmio devices on the command line or in ACPI tables.
+  // A PCI-less machine (microvm, Firecracker) names its virtio-mmio devices on the command line or in ACPI
+  // tables.
   if (exists("/sys/bus/pci/devices/0000:00:00.0")) modules.need("virtio_pci");
   if (exists("/sys/bus/platform/devices/LNRO0005:00") || !exists("/sys/bus/pci/devices/0000:00:00.0")) {
     modules.need("virtio_mmio");
@@ -56,7 +57,9 @@ void serve_channel(bool vsock, RpcServer& server, std::atomic<std::size_t>& wind
   }
 }
 
-void log_grpc(gpr_log_func_args* message) { console::say(std::string("grpc: ") + message->message); }
+void log_grpc(gpr_log_func_args* message) {
+  console::say(std::string("grpc: ") + message->message);
+}
 
 [[noreturn]] void run() {
   Timeline timeline;

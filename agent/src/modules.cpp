@@ -27,10 +27,11 @@ std::string_view next_word(std::string_view& text) {
 // Virtio device ids (virtio 1.2, section 5) and the drivers for them.
 const char* driver_of(std::string_view device_id) {
   static constexpr std::pair<std::string_view, const char*> drivers[] = {
-      {"0x0001", "virtio_net"},  {"0x0002", "virtio_blk"},   {"0x0003", "virtio_console"},
-      {"0x0004", "virtio_rng"},  {"0x0005", "virtio_balloon"}, {"0x0008", "virtio_scsi"},
-      {"0x0009", "9pnet_virtio"}, {"0x0013", "vmw_vsock_virtio_transport"},
-      {"0x0018", "virtio_mem"},  {"0x001a", "virtiofs"},
+      {"0x0001", "virtio_net"},     {"0x0002", "virtio_blk"},
+      {"0x0003", "virtio_console"}, {"0x0004", "virtio_rng"},
+      {"0x0005", "virtio_balloon"}, {"0x0008", "virtio_scsi"},
+      {"0x0009", "9pnet_virtio"},   {"0x0013", "vmw_vsock_virtio_transport"},
+      {"0x0018", "virtio_mem"},     {"0x001a", "virtiofs"},
   };
   for (const auto& [id, driver] : drivers) {
     if (id == device_id) return driver;
@@ -52,10 +53,11 @@ ModuleList parse_module_list(std::string_view text) {
     Module module;
     module.file = next_word(line);
     if (name.empty() || !module.file.starts_with('/')) {
-      throw Error(Code::invalid_argument, "module list has the line " + quoted(whole) +
-                                              ", expected `name /file dependency...`");
+      throw Error(Code::invalid_argument,
+                  "module list has the line " + quoted(whole) + ", expected `name /file dependency...`");
     }
-    while (!line.empty()) module.dependencies.emplace_back(next_word(line));
+    while (!line.empty())
+      module.dependencies.emplace_back(next_word(line));
     list[name] = std::move(module);
   }
   return list;
@@ -74,7 +76,8 @@ std::string module_parameters(std::string_view cmdline, std::string_view name) {
   return parameters;
 }
 
-Modules::Modules(Timeline& timeline, std::string cmdline) : timeline_(timeline), cmdline_(std::move(cmdline)) {
+Modules::Modules(Timeline& timeline, std::string cmdline)
+    : timeline_(timeline), cmdline_(std::move(cmdline)) {
   if (const auto text = try_read_file(list_path)) list_ = parse_module_list(*text);
 }
 

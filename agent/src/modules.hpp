@@ -1,5 +1,5 @@
-// Kernel modules from the image, loaded by this process: nothing is forked for them, and what a guest has no device
-// for is never read.
+// Kernel modules from the image, loaded by this process: nothing is forked for them, and what a guest has no
+// device for is never read.
 #pragma once
 
 #include <map>
@@ -23,18 +23,19 @@ using ModuleList = std::map<std::string, Module, std::less<>>;
 // Throws Error for a line that is not of that form.
 ModuleList parse_module_list(std::string_view text);
 
-// The parameters that `name.parameter=value` words of a kernel command line give to a module that is not built in, as
-// modprobe passes them on.
+// The parameters that `name.parameter=value` words of a kernel command line give to a module that is not
+// built in, as modprobe passes them on.
 std::string module_parameters(std::string_view cmdline, std::string_view name);
 
 // Thread-safe; a module that another thread is loading is waited for.
 class Modules {
- public:
+public:
   // Reads the list of the image; an image without one has everything built in.
   Modules(Timeline& timeline, std::string cmdline);
 
-  // Loads a module of the image and what it depends on, once. One that the image does not have counts as built into
-  // the kernel: whatever needs it fails with its own words if it is not. Throws Error when the kernel refuses.
+  // Loads a module of the image and what it depends on, once. One that the image does not have counts as
+  // built into the kernel: whatever needs it fails with its own words if it is not. Throws Error when the
+  // kernel refuses.
   void need(std::string_view name);
 
   // `name parameter=value ...`, asked for by the host; unknown names are an error here.
@@ -43,7 +44,7 @@ class Modules {
   // Loads the drivers of all virtio devices that are on the bus.
   void need_for_present_devices();
 
- private:
+private:
   void load(std::string_view name, const Module& module, const std::string& parameters);
 
   Timeline& timeline_;

@@ -22,7 +22,9 @@ int kernel_family(unsigned family) {
   throw Error(Code::invalid_argument, "address family " + std::to_string(family) + " is neither 4 nor 6");
 }
 
-unsigned protocol_family(int family) { return family == AF_INET ? 4 : family == AF_INET6 ? 6 : 0; }
+unsigned protocol_family(int family) {
+  return family == AF_INET ? 4 : family == AF_INET6 ? 6 : 0;
+}
 
 RawAddress raw_address(unsigned family, std::string_view bytes, unsigned prefix_length) {
   const auto kernel = kernel_family(family);

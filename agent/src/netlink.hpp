@@ -34,17 +34,18 @@ Socket connect();
 // Throws Error unless libnl's result is good or `-tolerated`.
 void check(int result, std::string_view operation, std::string_view object, int tolerated = 0);
 
-// An address in libnl's form; family is 4 or 6, as in agent.proto. An empty one is the family's default. Throws Error
-// when its length does not fit the family.
+// An address in libnl's form; family is 4 or 6, as in agent.proto. An empty one is the family's default.
+// Throws Error when its length does not fit the family.
 RawAddress raw_address(unsigned family, std::string_view bytes, unsigned prefix_length);
 std::string bytes_of(nl_addr* address);
 std::string text_of(nl_addr* address);
-int kernel_family(unsigned family);       // 4 -> AF_INET
-unsigned protocol_family(int family);     // AF_INET -> 4; 0 for others
+int kernel_family(unsigned family);   // 4 -> AF_INET
+unsigned protocol_family(int family); // AF_INET -> 4; 0 for others
 
 // Calls `visit` with each object of a cache.
 template <typename T, typename Visit> void for_each(const Cache& cache, Visit&& visit) {
-  for (auto* object = nl_cache_get_first(cache.get()); object != nullptr; object = nl_cache_get_next(object)) {
+  for (auto* object = nl_cache_get_first(cache.get()); object != nullptr;
+       object = nl_cache_get_next(object)) {
     visit(reinterpret_cast<T*>(object));
   }
 }

@@ -22,9 +22,13 @@ using namespace netlink;
 // Flags of a link that agent.proto's Interface.flags may set; the kernel keeps the others itself.
 constexpr unsigned settable_flags = IFF_NOARP | IFF_MULTICAST | IFF_ALLMULTI | IFF_PROMISC;
 
-std::string mac_of(rtnl_link* link) { return bytes_of(rtnl_link_get_addr(link)); }
+std::string mac_of(rtnl_link* link) {
+  return bytes_of(rtnl_link_get_addr(link));
+}
 
-bool is_loopback(rtnl_link* link) { return (rtnl_link_get_flags(link) & IFF_LOOPBACK) != 0; }
+bool is_loopback(rtnl_link* link) {
+  return (rtnl_link_get_flags(link) & IFF_LOOPBACK) != 0;
+}
 
 std::string mac_text(const std::string& mac) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -56,7 +60,8 @@ Link find_by_name(nl_sock* socket, const std::string& name) {
 template <typename Edit> void change(nl_sock* socket, rtnl_link* link, const std::string& what, Edit&& edit) {
   const Link changes(rtnl_link_alloc());
   edit(changes.get());
-  check(rtnl_link_change(socket, link, changes.get(), 0), "cannot set " + what + " of", rtnl_link_get_name(link));
+  check(rtnl_link_change(socket, link, changes.get(), 0), "cannot set " + what + " of",
+        rtnl_link_get_name(link));
 }
 
 void set_up(nl_sock* socket, rtnl_link* link, bool up) {
@@ -74,7 +79,8 @@ bool has_ipv6() {
   return ::stat("/proc/sys/net/ipv6", &info) == 0;
 }
 
-// The guest's link copies one of the host: addresses and routes come from there, never from autoconfiguration here.
+// The guest's link copies one of the host: addresses and routes come from there, never from autoconfiguration
+// here.
 void quiet_ipv6(const std::string& name) {
   if (!has_ipv6()) return;
   const auto folder = "/proc/sys/net/ipv6/conf/" + name;
@@ -98,7 +104,8 @@ void rename(nl_sock* socket, rtnl_link* link, const std::string& name) {
 // Finds the link, waiting for it if need be, and gives it name, MTU and flags.
 Link configure_link(nl_sock* socket, const v1::Interface& wanted) {
   if (wanted.mac().size() != 6 || wanted.name().empty() || wanted.name().size() >= IFNAMSIZ) {
-    throw Error(Code::invalid_argument, "interface " + quoted(wanted.name()) + " needs a name and a MAC of 6 bytes");
+    throw Error(Code::invalid_argument,
+                "interface " + quoted(wanted.name()) + " needs a name and a MAC of 6 bytes");
   }
   Link link;
   wait_for_device("network interface with MAC", mac_text(wanted.mac()), [&] {
@@ -120,7 +127,8 @@ Link configure_link(nl_sock* socket, const v1::Interface& wanted) {
   quiet_ipv6(wanted.name());
   change(socket, link.get(), "the flags", [&](rtnl_link* changes) {
     rtnl_link_set_flags(changes, wanted.flags() & settable_flags);
-    rtnl_link_unset_flags(changes, settable_flags & ~wanted.flags() & (IFF_NOARP | IFF_ALLMULTI | IFF_PROMISC));
+    rtnl_link_unset_flags(changes,
+                          settable_flags & ~wanted.flags() & (IFF_NOARP | IFF_ALLMULTI | IFF_PROMISC));
     if (wanted.up()) {
       rtnl_link_set_flags(changes, IFF_UP);
     } else {
@@ -149,7 +157,8 @@ void configure_addresses(nl_sock* socket, rtnl_link* link, const v1::Interface& 
           wanted.name(), NLE_EXIST);
   }
   for_each<rtnl_addr>(addresses(socket), [&](rtnl_addr* address) {
-    if (rtnl_addr_get_ifindex(address) != index || keep.contains(text_of(rtnl_addr_get_local(address)))) return;
+    if (rtnl_addr_get_ifindex(address) != index || keep.contains(text_of(rtnl_addr_get_local(address))))
+      return;
     check(rtnl_addr_delete(socket, address, 0), "cannot remove an address from", wanted.name(), NLE_NOADDR);
   });
 }
@@ -180,7 +189,8 @@ Route make_route(nl_sock* socket, const v1::Route& wanted) {
   rtnl_route_set_scope(route.get(), static_cast<std::uint8_t>(wanted.scope()));
   const unsigned type = wanted.type() == 0 ? unsigned{RTN_UNICAST} : wanted.type();
   rtnl_route_set_type(route.get(), static_cast<std::uint8_t>(type));
-  rtnl_route_set_protocol(route.get(), static_cast<std::uint8_t>(wanted.protocol() == 0 ? RTPROT_BOOT : wanted.protocol()));
+  rtnl_route_set_protocol(
+      route.get(), static_cast<std::uint8_t>(wanted.protocol() == 0 ? RTPROT_BOOT : wanted.protocol()));
   const auto metric = wanted.metric() == 0 && wanted.family() == 6 ? default_ipv6_metric : wanted.metric();
   if (metric != 0) rtnl_route_set_priority(route.get(), metric);
   if (wanted.mtu() != 0) rtnl_route_set_metric(route.get(), RTAX_MTU, wanted.mtu());
@@ -190,7 +200,9 @@ Route make_route(nl_sock* socket, const v1::Route& wanted) {
   }
   if (wanted.interface().empty()) return route;
   const auto link = find_by_name(socket, wanted.interface());
-  if (!link) throw Error(Code::not_found, "a route names interface " + quoted(wanted.interface()) + ", which is not in the guest");
+  if (!link)
+    throw Error(Code::not_found,
+                "a route names interface " + quoted(wanted.interface()) + ", which is not in the guest");
   auto* hop = rtnl_route_nh_alloc(); // owned by the route from add_nexthop on
   rtnl_route_nh_set_ifindex(hop, rtnl_link_get_ifindex(link.get()));
   rtnl_route_nh_set_flags(hop, wanted.flags());
@@ -204,7 +216,8 @@ Route make_route(nl_sock* socket, const v1::Route& wanted) {
 
 bool is_ours_to_remove(rtnl_route* route) {
   // Local, broadcast and prefix routes are the kernel's own consequence of addresses.
-  if (rtnl_route_get_table(route) != RT_TABLE_MAIN || rtnl_route_get_protocol(route) == RTPROT_KERNEL) return false;
+  if (rtnl_route_get_table(route) != RT_TABLE_MAIN || rtnl_route_get_protocol(route) == RTPROT_KERNEL)
+    return false;
   return protocol_family(rtnl_route_get_family(route)) != 0;
 }
 
@@ -235,7 +248,9 @@ void configure_neighbours(nl_sock* socket, const v1::Network& wanted) {
   for (const auto& one : wanted.neighbors()) {
     if (one.family() == 6 && !has_ipv6()) continue;
     const auto link = find_by_name(socket, one.interface());
-    if (!link) throw Error(Code::not_found, "a neighbour names interface " + quoted(one.interface()) + ", which is not in the guest");
+    if (!link)
+      throw Error(Code::not_found,
+                  "a neighbour names interface " + quoted(one.interface()) + ", which is not in the guest");
     const Neighbour neighbour(rtnl_neigh_alloc());
     const auto address = raw_address(one.family(), one.address(), one.family() == 4 ? 32 : 128);
     const RawAddress mac(nl_addr_build(AF_LLC, one.mac().data(), one.mac().size()));
@@ -251,7 +266,8 @@ void configure_neighbours(nl_sock* socket, const v1::Network& wanted) {
 // Links that the lists do not name any more: their device is going away; until then they carry nothing.
 void retire_other_links(nl_sock* socket, const v1::Network& wanted) {
   std::set<std::string> macs;
-  for (const auto& one : wanted.interfaces()) macs.insert(one.mac());
+  for (const auto& one : wanted.interfaces())
+    macs.insert(one.mac());
   for_each<rtnl_link>(links(socket), [&](rtnl_link* link) {
     if (is_loopback(link) || macs.contains(mac_of(link)) || (rtnl_link_get_flags(link) & IFF_UP) == 0) return;
     set_up(socket, link, false);

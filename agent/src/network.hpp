@@ -13,7 +13,7 @@ class Timeline;
 
 // Thread-safe.
 class GuestNetwork {
- public:
+public:
   GuestNetwork(Modules& modules, Timeline& timeline) : modules_(modules), timeline_(timeline) {}
 
   // Brings lo up.
@@ -23,7 +23,7 @@ class GuestNetwork {
   void list(v1::Network& out);
   void list_counters(v1::StatsContainerReply& reply);
 
- private:
+private:
   Modules& modules_;
   Timeline& timeline_;
   std::mutex mutex_;

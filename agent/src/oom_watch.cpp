@@ -44,7 +44,8 @@ void OomWatch::drain() {
   }
   {
     const std::lock_guard lock(mutex_);
-    for (auto& [container, watched] : watched_) check_one(container, watched);
+    for (auto& [container, watched] : watched_)
+      check_one(container, watched);
   }
   loop_.arm(token_, inotify_.get(), EPOLLIN);
 }

@@ -14,7 +14,7 @@ namespace nacre::agent {
 
 // Thread-safe.
 class OomWatch {
- public:
+public:
   OomWatch(EventLoop& loop, EventLog& events);
 
   void add(const std::string& container, const Cgroup& cgroup);
@@ -22,7 +22,7 @@ class OomWatch {
   void check(const std::string& container);
   void remove(const std::string& container);
 
- private:
+private:
   struct Watched {
     Cgroup cgroup;
     int watch = -1; // inotify's number

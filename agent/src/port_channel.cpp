@@ -1,5 +1,5 @@
-// A virtio-serial port is one endless byte stream in each direction and no socket, so the agent relays between it
-// and a socketpair whose other end gRPC has, and looks for the next hello in all that arrives.
+// A virtio-serial port is one endless byte stream in each direction and no socket, so the agent relays
+// between it and a socketpair whose other end gRPC has, and looks for the next hello in all that arrives.
 #include "channel.hpp"
 
 #include "device_wait.hpp"
@@ -29,14 +29,15 @@ std::optional<std::string> find_port() {
   if (!dir) return std::nullopt;
   while (const auto* entry = ::readdir(dir.get())) {
     if (entry->d_name[0] == '.') continue;
-    if (try_read_line(folder + "/" + entry->d_name + "/name") == port_name) return std::string("/dev/") + entry->d_name;
+    if (try_read_line(folder + "/" + entry->d_name + "/name") == port_name)
+      return std::string("/dev/") + entry->d_name;
   }
   return std::nullopt;
 }
 
 // Bytes on their way from one descriptor to another.
 class Transfer {
- public:
+public:
   Transfer() : buffer_(piece_size) {}
 
   bool empty() const { return begin_ == end_; }
@@ -63,36 +64,39 @@ class Transfer {
     return true;
   }
 
- private:
+private:
   std::vector<char> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
 
 class PortChannel : public Channel {
- public:
+public:
   explicit PortChannel(UniqueFd port) : port_(std::move(port)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     watch(port_.get());
   }
 
   [[noreturn]] void serve(const Callbacks& callbacks) override {
     while (true) {
-      // Edge-triggered: the port reports a hang-up for as long as no host is there, and only its change matters.
+      // Edge-triggered: the port reports a hang-up for as long as no host is there, and only its change
+      // matters.
       bool moved = true;
       while (moved) {
         moved = receive(callbacks);
         moved = send() || moved;
       }
       epoll_event events[4];
-      if (::epoll_wait(epoll_.get(), events, 4, -1) < 0 && errno != EINTR) throw system_error("cannot wait for", port_name);
+      if (::epoll_wait(epoll_.get(), events, 4, -1) < 0 && errno != EINTR)
+        throw system_error("cannot wait for", port_name);
     }
   }
 
- private:
+private:
   void watch(int fd) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) < 0) throw system_error("cannot watch", port_name);
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) < 0)
+      throw system_error("cannot watch", port_name);
   }
 
   // Host to gRPC. True when something moved.

@@ -13,7 +13,7 @@ namespace nacre::agent {
 
 // Thread-safe.
 class Process {
- public:
+public:
   Process(std::string container_id, std::string exec_id, std::shared_ptr<ProcessStdio> stdio)
       : container_id_(std::move(container_id)), exec_id_(std::move(exec_id)), stdio_(std::move(stdio)) {}
 
@@ -32,7 +32,7 @@ class Process {
   // Throws Error not_found when it has ended.
   void signal(int number);
 
- private:
+private:
   const std::string container_id_;
   const std::string exec_id_;
   const std::shared_ptr<ProcessStdio> stdio_;

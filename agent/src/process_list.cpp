@@ -41,7 +41,8 @@ bool read_stat(const std::string& folder, v1::ListProcessesReply::Process& out) 
   const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   out.set_state(std::string(fields[state_field]));
   out.set_parent_guest_pid(static_cast<std::uint32_t>(number(parent_field)));
-  out.set_cpu_time_ns((number(user_time_field) + number(system_time_field)) * (1'000'000'000 / ticks_per_second));
+  out.set_cpu_time_ns((number(user_time_field) + number(system_time_field)) *
+                      (1'000'000'000 / ticks_per_second));
   out.set_start_time_ticks(number(start_time_field));
   out.set_resident_bytes(number(resident_pages_field) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
   return true;

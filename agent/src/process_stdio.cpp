@@ -15,8 +15,8 @@ namespace {
 
 using Frame = v1::StdioFrame;
 
-// A channel that something else still holds open after the process has ended (a daemon that it left behind) ends when
-// nothing has come for this long, and at the latest after `longest_drain_ms`.
+// A channel that something else still holds open after the process has ended (a daemon that it left behind)
+// ends when nothing has come for this long, and at the latest after `longest_drain_ms`.
 constexpr unsigned grace_ms = 100;
 constexpr unsigned longest_drain_ms = 2000;
 constexpr std::uint64_t ns_per_ms = 1'000'000;
@@ -27,7 +27,9 @@ constexpr std::size_t pipe_size = 65536; // the kernel's default, also more than
 ProcessStdio::ProcessStdio(EventLoop& loop, std::size_t window)
     : loop_(loop), input_(window), stdout_(Frame::STDOUT, window), stderr_(Frame::STDERR, window) {}
 
-ProcessStdio::~ProcessStdio() { close(); }
+ProcessStdio::~ProcessStdio() {
+  close();
+}
 
 void ProcessStdio::start(StdioEnds ends) {
   const std::lock_guard lock(mutex_);
@@ -106,7 +108,8 @@ void ProcessStdio::write_input() {
   }
   if (!input_.ended()) return;
   close_input();
-  // The end of a terminal's input is the terminal's end: closing the master sends SIGHUP to its foreground processes.
+  // The end of a terminal's input is the terminal's end: closing the master sends SIGHUP to its foreground
+  // processes.
   if (terminal_) end_output(stdout_);
 }
 
@@ -121,8 +124,8 @@ void ProcessStdio::close_input() {
 void ProcessStdio::attach(std::shared_ptr<StdioSink> sink, const Frame::Open& open) {
   std::unique_lock lock(mutex_);
   if (!stdout_.data.resume(open.stdout_offset()) || !stderr_.data.resume(open.stderr_offset())) {
-    throw Error(Code::invalid_argument, "stdio stream of process " + quoted(open.exec_id()) + " in container " +
-                                            quoted(open.container_id()) +
+    throw Error(Code::invalid_argument, "stdio stream of process " + quoted(open.exec_id()) +
+                                            " in container " + quoted(open.container_id()) +
                                             " asks for output that was acknowledged before, or never sent");
   }
   if (sink_) sink_->fail(Error(Code::unavailable, "a newer stdio stream of the same process has taken over"));
@@ -159,9 +162,11 @@ void ProcessStdio::deliver(const Frame::Data& data) {
     throw Error(Code::invalid_argument, "stdio stream has host data for an output channel");
   }
   switch (input_.receive(data.offset(), data.bytes(), data.eof())) {
-  case InputChannel::Received::taken: break;
+  case InputChannel::Received::taken:
+    break;
   case InputChannel::Received::gap:
-    throw Error(Code::invalid_argument, "stdin data leave out bytes before offset " + std::to_string(data.offset()));
+    throw Error(Code::invalid_argument,
+                "stdin data leave out bytes before offset " + std::to_string(data.offset()));
   case InputChannel::Received::beyond_window:
     throw Error(Code::resource_exhausted, "stdin data exceed the window that the hello agreed on");
   }

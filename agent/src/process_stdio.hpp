@@ -1,5 +1,5 @@
-// A process's pipes or terminal on one side, the host's stream on the other. The data are here, not in the stream, so
-// they survive a lost connection.
+// A process's pipes or terminal on one side, the host's stream on the other. The data are here, not in the
+// stream, so they survive a lost connection.
 #pragma once
 
 #include "agent.pb.h"
@@ -16,26 +16,28 @@ namespace nacre::agent {
 
 // The host's end of the stream (stdio_stream.hpp).
 class StdioSink {
- public:
+public:
   virtual ~StdioSink() = default;
-  // Takes one frame and calls ProcessStdio::frame_sent() when the next may come. Never calls back from inside.
+  // Takes one frame and calls ProcessStdio::frame_sent() when the next may come. Never calls back from
+  // inside.
   virtual void send(v1::StdioFrame frame) = 0;
   // Ends the stream: well, or with the reason.
   virtual void finish() = 0;
   virtual void fail(const Error& error) = 0;
 };
 
-// The agent's own ends of a process's stdio, in non-blocking mode (their file descriptions are the agent's alone).
+// The agent's own ends of a process's stdio, in non-blocking mode (their file descriptions are the agent's
+// alone).
 struct StdioEnds {
-  UniqueFd in;     // none: what the host sends is dropped
-  UniqueFd out;    // with a terminal: its master, and `in` a duplicate of it
-  UniqueFd err;    // none with a terminal
+  UniqueFd in;  // none: what the host sends is dropped
+  UniqueFd out; // with a terminal: its master, and `in` a duplicate of it
+  UniqueFd err; // none with a terminal
   bool terminal = false;
 };
 
 // Thread-safe. Lock order: the mutex here, then a sink's.
 class ProcessStdio : public std::enable_shared_from_this<ProcessStdio> {
- public:
+public:
   ProcessStdio(EventLoop& loop, std::size_t window);
   ProcessStdio(const ProcessStdio&) = delete;
   ProcessStdio& operator=(const ProcessStdio&) = delete;
@@ -58,7 +60,7 @@ class ProcessStdio : public std::enable_shared_from_this<ProcessStdio> {
   // Forgets data and ends the stream: the process is being removed.
   void close();
 
- private:
+private:
   struct Output {
     Output(v1::StdioFrame::Channel name, std::size_t window) : channel(name), data(window) {}
     v1::StdioFrame::Channel channel;

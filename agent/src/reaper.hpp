@@ -1,5 +1,5 @@
-// Collects every child of pid 1: the crun processes that the agent starts, the container processes that crun leaves
-// to it, and orphans of the guest.
+// Collects every child of pid 1: the crun processes that the agent starts, the container processes that crun
+// leaves to it, and orphans of the guest.
 #pragma once
 
 #include "spawn.hpp"
@@ -17,7 +17,7 @@ namespace nacre::agent {
 std::uint32_t exit_status_of(int wait_status);
 
 class Reaper {
- public:
+public:
   using ExitHandler = std::function<void(std::uint32_t status)>;
 
   // Blocks SIGCHLD in the calling thread and all that it starts later: call before the first thread.
@@ -26,27 +26,28 @@ class Reaper {
   // Collects children for ever. Handlers run on this thread and must not wait for another child.
   [[noreturn]] void run();
 
-  // Starts a program and waits for its end. Callable from any other thread. Throws Error when it cannot start.
+  // Starts a program and waits for its end. Callable from any other thread. Throws Error when it cannot
+  // start.
   std::uint32_t run_program(const SpawnPlan& plan);
 
-  // Between the two, children that nobody watches yet are remembered, so that a container process that ends before
-  // crun has told its pid is not lost. Pairs nest.
+  // Between the two, children that nobody watches yet are remembered, so that a container process that ends
+  // before crun has told its pid is not lost. Pairs nest.
   class Births {
-   public:
+  public:
     explicit Births(Reaper& reaper);
     Births(const Births&) = delete;
     Births& operator=(const Births&) = delete;
     ~Births();
 
-   private:
+  private:
     Reaper& reaper_;
   };
 
-  // Calls the handler once the child has ended: on the reaper's thread, or on this one if it has ended already since
-  // the oldest Births began.
+  // Calls the handler once the child has ended: on the reaper's thread, or on this one if it has ended
+  // already since the oldest Births began.
   void watch(pid_t pid, ExitHandler handler);
 
- private:
+private:
   void collect();
 
   std::mutex mutex_;

@@ -32,7 +32,9 @@ std::vector<std::string> offline_files(const std::string& folder, std::string_vi
   return out;
 }
 
-std::uint32_t online_cpus() { return static_cast<std::uint32_t>(::get_nprocs()); }
+std::uint32_t online_cpus() {
+  return static_cast<std::uint32_t>(::get_nprocs());
+}
 
 std::uint64_t memory_bytes() {
   struct sysinfo info {};
@@ -57,7 +59,8 @@ void online_resources(const v1::OnlineResourcesRequest& request, v1::OnlineResou
     });
   }
   if (request.memory()) {
-    for (const auto& file : offline_files(memory_folder, "memory")) write_value(file, "1");
+    for (const auto& file : offline_files(memory_folder, "memory"))
+      write_value(file, "1");
   }
   reply.set_vcpus(online_cpus());
   reply.set_memory_bytes(memory_bytes());
@@ -71,7 +74,8 @@ void describe_guest(v1::GetGuestDetailsReply& reply) {
   reply.set_vcpus_online(online_cpus());
   reply.set_memory_bytes(memory_bytes());
   reply.set_memory_block_bytes(memory_block_bytes());
-  for (const auto& driver : Storages::drivers()) reply.add_storage_drivers(driver);
+  for (const auto& driver : Storages::drivers())
+    reply.add_storage_drivers(driver);
   // Present when the kernel has seccomp filters, whatever this process's own mode is.
   reply.set_seccomp(try_read_file("/proc/sys/kernel/seccomp/actions_avail").has_value());
   const auto modules = try_read_line("/sys/kernel/security/lsm").value_or("");

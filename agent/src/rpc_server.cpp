@@ -10,8 +10,8 @@ namespace nacre::agent {
 
 namespace {
 
-// Flow-control windows are fixed: probing for the best one costs round trips and lets a stream hold megabytes, while
-// stdio has its own credit, which bounds what is under way.
+// Flow-control windows are fixed: probing for the best one costs round trips and lets a stream hold
+// megabytes, while stdio has its own credit, which bounds what is under way.
 constexpr int stream_window = 262144;
 constexpr int largest_message = 16 << 20; // an OCI document with a large seccomp section stays far below
 
@@ -38,7 +38,8 @@ void RpcServer::start(grpc::Service& service) {
 
   const std::lock_guard lock(mutex_);
   server_ = std::move(server);
-  for (auto& socket : waiting_) grpc::AddInsecureChannelFromFd(server_.get(), socket.release());
+  for (auto& socket : waiting_)
+    grpc::AddInsecureChannelFromFd(server_.get(), socket.release());
   waiting_.clear();
 }
 

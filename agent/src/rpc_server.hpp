@@ -16,7 +16,7 @@ namespace nacre::agent {
 
 // Thread-safe.
 class RpcServer {
- public:
+public:
   RpcServer();
   ~RpcServer();
 
@@ -24,7 +24,7 @@ class RpcServer {
   void start(grpc::Service& service);
   void add_connection(UniqueFd socket);
 
- private:
+private:
   std::mutex mutex_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<UniqueFd> waiting_;

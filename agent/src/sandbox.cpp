@@ -32,15 +32,19 @@ void Sandbox::create(const v1::CreateSandboxRequest& request) {
     throw system_error("cannot set the host name", request.hostname());
   }
   if (!request.resolv_conf().empty()) make_file("/etc/resolv.conf", request.resolv_conf(), 0644);
-  for (const auto& line : request.kernel_modules()) modules.load_line(line);
-  for (const auto& [name, value] : request.sysctls()) write_value(sysctl_file(name), value);
-  for (const auto& storage : request.storages()) storages.mount(storage);
+  for (const auto& line : request.kernel_modules())
+    modules.load_line(line);
+  for (const auto& [name, value] : request.sysctls())
+    write_value(sysctl_file(name), value);
+  for (const auto& storage : request.storages())
+    storages.mount(storage);
   if (request.has_network()) network.apply(request.network());
   created_ = true;
 }
 
 void Sandbox::add_storages(const v1::AddStoragesRequest& request) {
-  for (const auto& storage : request.storages()) storages.mount(storage);
+  for (const auto& storage : request.storages())
+    storages.mount(storage);
 }
 
 void Sandbox::destroy() {

@@ -13,7 +13,7 @@
 namespace nacre::agent {
 
 class Sandbox {
- public:
+public:
   Sandbox(Timeline& the_timeline, Modules& the_modules, Reaper& the_reaper,
           const std::atomic<std::size_t>& stdio_window, bool allow_debug_console);
 
@@ -31,12 +31,13 @@ class Sandbox {
   void add_storages(const v1::AddStoragesRequest& request);
   void destroy();
 
- private:
+private:
   std::mutex mutex_;
   bool created_ = false;
 };
 
-// `net.ipv4.ip_forward` or `net/ipv4/ip_forward` as the file below /proc/sys. Throws Error for a name that leaves it.
+// `net.ipv4.ip_forward` or `net/ipv4/ip_forward` as the file below /proc/sys. Throws Error for a name that
+// leaves it.
 std::string sysctl_file(const std::string& name);
 
 } // namespace nacre::agent

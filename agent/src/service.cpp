@@ -15,7 +15,8 @@ grpc::ServerBidiReactor<v1::StdioFrame, v1::StdioFrame>* Service::Stdio(grpc::Ca
   });
 }
 
-grpc::ServerWriteReactor<v1::Event>* Service::Events(grpc::CallbackServerContext*, const v1::EventsRequest* request) {
+grpc::ServerWriteReactor<v1::Event>* Service::Events(grpc::CallbackServerContext*,
+                                                     const v1::EventsRequest* request) {
   return EventsStream::begin(sandbox_.events, request->after());
 }
 
@@ -23,9 +24,9 @@ grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Service::Tunnel(grpc:
   return TunnelStream::begin(sandbox_);
 }
 
-#define NACRE_AGENT_CALL(name)                                                                                     \
-  grpc::Status Service::name([[maybe_unused]] grpc::ServerContext* context,                                       \
-                             [[maybe_unused]] const v1::name##Request* request,                                   \
+#define NACRE_AGENT_CALL(name)                                                                               \
+  grpc::Status Service::name([[maybe_unused]] grpc::ServerContext* context,                                  \
+                             [[maybe_unused]] const v1::name##Request* request,                              \
                              [[maybe_unused]] v1::name##Reply* reply)
 
 NACRE_AGENT_CALL(Check) {
@@ -43,7 +44,8 @@ NACRE_AGENT_CALL(DestroySandbox) {
 }
 
 NACRE_AGENT_CALL(CreateContainer) {
-  return as_status([&] { reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.create(*request))); });
+  return as_status(
+      [&] { reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.create(*request))); });
 }
 
 NACRE_AGENT_CALL(StartContainer) {
@@ -76,7 +78,8 @@ NACRE_AGENT_CALL(StatsContainer) {
 }
 
 NACRE_AGENT_CALL(ExecProcess) {
-  return as_status([&] { reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.exec(*request))); });
+  return as_status(
+      [&] { reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.exec(*request))); });
 }
 
 NACRE_AGENT_CALL(SignalProcess) {

@@ -1,5 +1,5 @@
-// agent.proto's service: translates calls to the sandbox's verbs, and errors to statuses. Unary calls run on threads
-// of their own, since they may wait for crun; streams are reactors.
+// agent.proto's service: translates calls to the sandbox's verbs, and errors to statuses. Unary calls run on
+// threads of their own, since they may wait for crun; streams are reactors.
 #pragma once
 
 #include "sandbox.hpp"
@@ -12,14 +12,15 @@ using ServiceBase = v1::Agent::WithCallbackMethod_Stdio<
     v1::Agent::WithCallbackMethod_Events<v1::Agent::WithCallbackMethod_Tunnel<v1::Agent::Service>>>;
 
 class Service final : public ServiceBase {
- public:
+public:
   explicit Service(Sandbox& sandbox) : sandbox_(sandbox) {}
 
   grpc::ServerBidiReactor<v1::StdioFrame, v1::StdioFrame>* Stdio(grpc::CallbackServerContext*) override;
-  grpc::ServerWriteReactor<v1::Event>* Events(grpc::CallbackServerContext*, const v1::EventsRequest*) override;
+  grpc::ServerWriteReactor<v1::Event>* Events(grpc::CallbackServerContext*,
+                                              const v1::EventsRequest*) override;
   grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Tunnel(grpc::CallbackServerContext*) override;
 
-#define NACRE_AGENT_CALL(name)                                                                                     \
+#define NACRE_AGENT_CALL(name)                                                                               \
   grpc::Status name(grpc::ServerContext*, const v1::name##Request* request, v1::name##Reply* reply) override;
   NACRE_AGENT_CALL(Check)
   NACRE_AGENT_CALL(CreateSandbox)
@@ -45,7 +46,7 @@ class Service final : public ServiceBase {
 #undef NACRE_AGENT_CALL
   // Freeze and Thaw stay the generated UNIMPLEMENTED.
 
- private:
+private:
   Sandbox& sandbox_;
 };
 

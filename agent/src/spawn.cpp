@@ -17,15 +17,16 @@ namespace nacre::agent {
 
 namespace {
 
-// What systemd, and engines under it, give to services: programs that use select(2) stay safe, servers raise the soft
-// limit themselves. The kernel's own hard limit for init, 4096, is too low for them.
+// What systemd, and engines under it, give to services: programs that use select(2) stay safe, servers raise
+// the soft limit themselves. The kernel's own hard limit for init, 4096, is too low for them.
 constexpr rlimit child_files = {1024, 524288};
 constexpr rlimit own_files = {65536, 524288};
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> out;
   out.reserve(strings.size() + 1);
-  for (const auto& text : strings) out.push_back(const_cast<char*>(text.c_str()));
+  for (const auto& text : strings)
+    out.push_back(const_cast<char*>(text.c_str()));
   out.push_back(nullptr);
   return out;
 }
@@ -106,6 +107,8 @@ pid_t spawn(const SpawnPlan& plan) {
   return pid;
 }
 
-void raise_own_limits() { ::setrlimit(RLIMIT_NOFILE, &own_files); }
+void raise_own_limits() {
+  ::setrlimit(RLIMIT_NOFILE, &own_files);
+}
 
 } // namespace nacre::agent

@@ -9,15 +9,15 @@
 namespace nacre::agent {
 
 struct SpawnPlan {
-  std::vector<std::string> argv;         // argv[0] is the program's absolute path
+  std::vector<std::string> argv; // argv[0] is the program's absolute path
   std::vector<std::string> environment;
   std::array<int, 3> stdio = {-1, -1, -1}; // borrowed; -1 is /dev/null
-  int extra = -1;                        // borrowed; becomes descriptor 3
-  bool controlling_terminal = false;     // stdio[0] becomes the new session's terminal
+  int extra = -1;                          // borrowed; becomes descriptor 3
+  bool controlling_terminal = false;       // stdio[0] becomes the new session's terminal
 };
 
-// The child leads its own session, has default signals, no descriptor but the named ones, and the limits that a
-// container without own rlimits is to have. Throws Error when it cannot be exec'd.
+// The child leads its own session, has default signals, no descriptor but the named ones, and the limits that
+// a container without own rlimits is to have. Throws Error when it cannot be exec'd.
 pid_t spawn(const SpawnPlan& plan);
 
 // More descriptors for this process; what it had at start stays what its children get.

@@ -1,5 +1,5 @@
-// The bookkeeping of one stdio channel: offsets and credit as agent.proto's StdioFrame lays down. No descriptors and
-// no threads here.
+// The bookkeeping of one stdio channel: offsets and credit as agent.proto's StdioFrame lays down. No
+// descriptors and no threads here.
 #pragma once
 
 #include "byte_ring.hpp"
@@ -14,10 +14,10 @@ namespace nacre::agent {
 inline constexpr std::size_t default_stdio_window = 262144;
 inline constexpr std::size_t largest_stdio_piece = 65536;
 
-// What the process has written and the host has not delivered yet. At most a window of it is unacknowledged on the
-// wire and, until release_limit(), read from the process.
+// What the process has written and the host has not delivered yet. At most a window of it is unacknowledged
+// on the wire and, until release_limit(), read from the process.
 class OutputChannel {
- public:
+public:
   struct Piece {
     std::uint64_t offset = 0;
     std::string bytes;
@@ -33,8 +33,8 @@ class OutputChannel {
   void end() noexcept { ended_ = true; }
   bool ended() const noexcept { return ended_; }
 
-  // Once the process is gone, what is left in its pipe may be taken in beyond the window: the pipe's size bounds it,
-  // and so a reader that sleeps does not hold back the exit.
+  // Once the process is gone, what is left in its pipe may be taken in beyond the window: the pipe's size
+  // bounds it, and so a reader that sleeps does not hold back the exit.
   void release_limit(std::size_t pipe_size) noexcept { limit_ = window_ + pipe_size; }
 
   // The host has delivered all before `offset`. False when that was never sent, or has been taken back.
@@ -46,7 +46,7 @@ class OutputChannel {
   // Everything has been read, sent and delivered.
   bool finished() const noexcept { return ended_ && eof_sent_ && ring_.size() == 0; }
 
- private:
+private:
   std::uint64_t read_end() const noexcept { return acknowledged_ + ring_.size(); }
 
   std::size_t window_;
@@ -60,7 +60,7 @@ class OutputChannel {
 
 // What the host has sent and the process has not read yet.
 class InputChannel {
- public:
+public:
   enum class Received { taken, gap, beyond_window };
 
   explicit InputChannel(std::size_t window) : window_(window) {}
@@ -81,7 +81,7 @@ class InputChannel {
   // An acknowledgement that is worth a frame: a quarter of the window, or the end.
   std::optional<std::uint64_t> next_acknowledgement() noexcept;
 
- private:
+private:
   std::size_t window_;
   ByteRing ring_; // bytes from delivered_ on
   std::uint64_t delivered_ = 0;

@@ -63,7 +63,8 @@ StdioEnds StdioPipes::take_own_ends() {
       if (!own_ends_.in) throw system_error("cannot duplicate", "terminal");
     }
   }
-  for (auto& end : process_ends_) end.reset();
+  for (auto& end : process_ends_)
+    end.reset();
   return std::move(own_ends_);
 }
 

@@ -11,7 +11,7 @@
 namespace nacre::agent {
 
 class StdioPipes {
- public:
+public:
   struct Wanted {
     bool terminal = false;
     bool has_stdin = false;
@@ -30,7 +30,7 @@ class StdioPipes {
   // After crun has ended well: closes the process's side, so that the agent sees the end of what it writes.
   StdioEnds take_own_ends();
 
- private:
+private:
   Wanted wanted_;
   std::optional<ConsoleSocket> console_;
   std::array<UniqueFd, 3> process_ends_;

@@ -35,7 +35,8 @@ void StdioStream::handle(const v1::StdioFrame& frame) {
     stdio->receive(this, frame);
     return;
   }
-  if (!frame.has_open()) throw Error(Code::invalid_argument, "the first frame of a stdio stream must be Open");
+  if (!frame.has_open())
+    throw Error(Code::invalid_argument, "the first frame of a stdio stream must be Open");
   stdio = find_(frame.open().container_id(), frame.open().exec_id());
   {
     const std::lock_guard lock(mutex_);
@@ -62,7 +63,9 @@ void StdioStream::OnWriteDone(bool ok) {
   }
 }
 
-void StdioStream::OnCancel() { end(grpc::Status::CANCELLED); }
+void StdioStream::OnCancel() {
+  end(grpc::Status::CANCELLED);
+}
 
 void StdioStream::OnDone() {
   detach();

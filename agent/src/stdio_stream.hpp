@@ -10,13 +10,14 @@
 namespace nacre::agent {
 
 // Finds the process that an Open frame names; throws Error.
-using FindStdio = std::function<std::shared_ptr<ProcessStdio>(const std::string& container, const std::string& exec)>;
+using FindStdio =
+    std::function<std::shared_ptr<ProcessStdio>(const std::string& container, const std::string& exec)>;
 
 // A reactor that lives until gRPC is done with it.
 class StdioStream : public grpc::ServerBidiReactor<v1::StdioFrame, v1::StdioFrame>,
                     public StdioSink,
                     public std::enable_shared_from_this<StdioStream> {
- public:
+public:
   static grpc::ServerBidiReactor<v1::StdioFrame, v1::StdioFrame>* begin(FindStdio find);
 
   void OnReadDone(bool ok) override;
@@ -28,7 +29,7 @@ class StdioStream : public grpc::ServerBidiReactor<v1::StdioFrame, v1::StdioFram
   void finish() override;
   void fail(const Error& error) override;
 
- private:
+private:
   explicit StdioStream(FindStdio find) : find_(std::move(find)) {}
   void handle(const v1::StdioFrame& frame);
   void end(grpc::Status status);
@@ -40,7 +41,7 @@ class StdioStream : public grpc::ServerBidiReactor<v1::StdioFrame, v1::StdioFram
 
   std::mutex mutex_; // guards all below; gRPC never runs a reaction inside StartWrite or Finish
   std::shared_ptr<ProcessStdio> stdio_;
-  v1::StdioFrame outgoing_;           // used by gRPC between StartWrite and OnWriteDone
+  v1::StdioFrame outgoing_; // used by gRPC between StartWrite and OnWriteDone
   bool writing_ = false;
   bool ending_ = false;
   grpc::Status status_;

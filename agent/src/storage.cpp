@@ -50,10 +50,10 @@ constexpr NamedFlag named_flags[] = {
 };
 
 constexpr NamedFlag named_propagations[] = {
-    {"shared", MS_SHARED, 0},          {"rshared", MS_SHARED | MS_REC, 0},
-    {"slave", MS_SLAVE, 0},            {"rslave", MS_SLAVE | MS_REC, 0},
-    {"private", MS_PRIVATE, 0},        {"rprivate", MS_PRIVATE | MS_REC, 0},
-    {"unbindable", MS_UNBINDABLE, 0},  {"runbindable", MS_UNBINDABLE | MS_REC, 0},
+    {"shared", MS_SHARED, 0},         {"rshared", MS_SHARED | MS_REC, 0},
+    {"slave", MS_SLAVE, 0},           {"rslave", MS_SLAVE | MS_REC, 0},
+    {"private", MS_PRIVATE, 0},       {"rprivate", MS_PRIVATE | MS_REC, 0},
+    {"unbindable", MS_UNBINDABLE, 0}, {"runbindable", MS_UNBINDABLE | MS_REC, 0},
 };
 
 const NamedFlag* find_flag(std::string_view name, const NamedFlag* begin, const NamedFlag* end) {
@@ -122,7 +122,8 @@ void mount_overlay(Modules& modules, const v1::Storage& storage, const MountOpti
 
 void mount_block(Modules& modules, const v1::Storage& storage, const MountOptions& options) {
   if (storage.fstype().empty()) {
-    throw Error(Code::invalid_argument, "block storage " + quoted(storage.source()) + " names no file system type");
+    throw Error(Code::invalid_argument,
+                "block storage " + quoted(storage.source()) + " names no file system type");
   }
   modules.need(storage.fstype());
   mount_type(find_block_device(modules, storage.source()), storage.mount_point(), storage.fstype(), options);
@@ -149,7 +150,8 @@ MountOptions parse_mount_options(const std::vector<std::string>& options) {
   for (const auto& option : options) {
     if (const auto* flag = find_flag(option, std::begin(named_flags), std::end(named_flags))) {
       out.flags = (out.flags | flag->set) & ~flag->clear;
-    } else if (const auto* kind = find_flag(option, std::begin(named_propagations), std::end(named_propagations))) {
+    } else if (const auto* kind =
+                   find_flag(option, std::begin(named_propagations), std::end(named_propagations))) {
       out.propagation = kind->set;
     } else if (!option.empty()) {
       if (!out.data.empty()) out.data += ',';
@@ -161,13 +163,15 @@ MountOptions parse_mount_options(const std::vector<std::string>& options) {
 
 std::vector<std::string> Storages::drivers() {
   std::vector<std::string> out;
-  for (const auto& [name, handler] : handlers()) out.push_back(name);
+  for (const auto& [name, handler] : handlers())
+    out.push_back(name);
   return out;
 }
 
 void Storages::mount(const v1::Storage& storage) {
   if (!storage.mount_point().starts_with('/')) {
-    throw Error(Code::invalid_argument, "mount point " + quoted(storage.mount_point()) + " is not an absolute path");
+    throw Error(Code::invalid_argument,
+                "mount point " + quoted(storage.mount_point()) + " is not an absolute path");
   }
   const std::lock_guard lock(mutex_);
   if (users_[storage.mount_point()] == 0) {
@@ -186,7 +190,8 @@ void Storages::mount_now(const v1::Storage& storage) {
   const auto phase = timeline_.phase("mount", storage.mount_point());
   const auto handler = handlers().find(storage.driver());
   if (handler == handlers().end()) {
-    throw Error(Code::invalid_argument, "storage driver " + quoted(storage.driver()) + " is unknown to this guest");
+    throw Error(Code::invalid_argument,
+                "storage driver " + quoted(storage.driver()) + " is unknown to this guest");
   }
   const auto options = parse_mount_options({storage.options().begin(), storage.options().end()});
   make_folders(storage.mount_point());
@@ -208,7 +213,8 @@ void Storages::unmount(const std::string& mount_point) {
 
 void Storages::unmount_all() {
   const std::lock_guard lock(mutex_);
-  for (auto point = order_.rbegin(); point != order_.rend(); ++point) ::umount2(point->c_str(), MNT_DETACH);
+  for (auto point = order_.rbegin(); point != order_.rend(); ++point)
+    ::umount2(point->c_str(), MNT_DETACH);
   order_.clear();
   users_.clear();
 }

@@ -24,17 +24,17 @@ MountOptions parse_mount_options(const std::vector<std::string>& options);
 
 // Thread-safe. A mount point that several storages name is mounted once and unmounted with the last of them.
 class Storages {
- public:
+public:
   Storages(Modules& modules, Timeline& timeline) : modules_(modules), timeline_(timeline) {}
 
   // Names of the drivers that mount() knows.
   static std::vector<std::string> drivers();
 
-  void mount(const v1::Storage& storage); // throws Error
+  void mount(const v1::Storage& storage);       // throws Error
   void unmount(const std::string& mount_point); // a busy one is detached
   void unmount_all();
 
- private:
+private:
   void mount_now(const v1::Storage& storage);
 
   Modules& modules_;

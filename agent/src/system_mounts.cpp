@@ -45,7 +45,8 @@ void enable_controllers() {
 void move_root() {
   const char* self = "/.root";
   if (::mkdir(self, 0755) < 0 && errno != EEXIST) throw system_error("cannot make folder", self);
-  if (::mount("/", self, nullptr, MS_BIND | MS_REC, nullptr) < 0) throw system_error("cannot bind / on", self);
+  if (::mount("/", self, nullptr, MS_BIND | MS_REC, nullptr) < 0)
+    throw system_error("cannot bind / on", self);
   if (::mount(nullptr, self, nullptr, MS_PRIVATE | MS_REC, nullptr) < 0) {
     throw system_error("cannot make private", self);
   }
@@ -70,7 +71,8 @@ void mount_runtime_folders() {
   enable_controllers();
   mount_one("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
   mount_one("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
-  for (const char* folder : {"/run/crun", "/run/nacre/share", "/run/nacre/bundle", "/run/nacre/console", "/etc"}) {
+  for (const char* folder :
+       {"/run/crun", "/run/nacre/share", "/run/nacre/bundle", "/run/nacre/console", "/etc"}) {
     make_folders(folder);
   }
 }

@@ -4,9 +4,9 @@
 namespace nacre::agent {
 
 // Makes the initramfs a mount that pivot_root(2) accepts. The kernel's first root has no parent mount, and
-// pivot_root refuses such a root, so crun could only chroot, which a container can leave. Binding `/` on itself,
-// moving that mount over `/` and entering it gives every later process a root with a parent, without copying a byte.
-// Must run before any other mount.
+// pivot_root refuses such a root, so crun could only chroot, which a container can leave. Binding `/` on
+// itself, moving that mount over `/` and entering it gives every later process a root with a parent, without
+// copying a byte. Must run before any other mount.
 void move_root();
 
 // /dev, /proc, /sys: what finding the channel needs.

@@ -24,7 +24,9 @@ ConsoleSocket::ConsoleSocket() {
   }
 }
 
-ConsoleSocket::~ConsoleSocket() { ::unlink(path_.c_str()); }
+ConsoleSocket::~ConsoleSocket() {
+  ::unlink(path_.c_str());
+}
 
 UniqueFd ConsoleSocket::receive_master() {
   // crun has sent the message before it ended, so nothing here waits.

@@ -9,7 +9,7 @@
 namespace nacre::agent {
 
 class ConsoleSocket {
- public:
+public:
   // Listens below /run/nacre/console. Throws Error.
   ConsoleSocket();
   ConsoleSocket(const ConsoleSocket&) = delete;
@@ -20,7 +20,7 @@ class ConsoleSocket {
   // The master that crun has sent; call when crun has ended well. Throws Error when there is none.
   UniqueFd receive_master();
 
- private:
+private:
   std::string path_;
   UniqueFd listener_;
 };

@@ -12,7 +12,7 @@ namespace nacre::agent {
 std::uint64_t boottime_ns();
 
 class Timeline {
- public:
+public:
   struct Phase {
     std::string name;
     std::string object; // container id, module or mount point; may be empty
@@ -22,7 +22,7 @@ class Timeline {
 
   // Records its phase when destroyed, so a phase that fails is there too.
   class Scope {
-   public:
+  public:
     Scope(Timeline& timeline, std::string name, std::string object)
         : timeline_(timeline), phase_{std::move(name), std::move(object), boottime_ns(), 0} {}
     Scope(const Scope&) = delete;
@@ -32,7 +32,7 @@ class Timeline {
       timeline_.add(std::move(phase_));
     }
 
-   private:
+  private:
     Timeline& timeline_;
     Phase phase_;
   };
@@ -43,7 +43,7 @@ class Timeline {
   void add(Phase phase);
   std::vector<Phase> phases() const;
 
- private:
+private:
   mutable std::mutex mutex_;
   std::vector<Phase> phases_;
 };

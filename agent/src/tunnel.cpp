@@ -27,7 +27,8 @@ Terminal open_terminal() {
   Terminal out;
   out.master.reset(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
   char name[64];
-  if (!out.master || ::unlockpt(out.master.get()) < 0 || ::ptsname_r(out.master.get(), name, sizeof name) != 0) {
+  if (!out.master || ::unlockpt(out.master.get()) < 0 ||
+      ::ptsname_r(out.master.get(), name, sizeof name) != 0) {
     throw system_error("cannot open", "/dev/ptmx");
   }
   out.slave.reset(::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
@@ -80,7 +81,8 @@ void TunnelStream::open(const v1::TunnelFrame::Open& open) {
     throw Error(Code::not_found, "tunnel service " + quoted(open.service()) + " is unknown to this guest");
   }
   if (!sandbox_.debug_console) {
-    throw Error(Code::permission_denied, "the debug console is off: set debug_console_enabled for this sandbox");
+    throw Error(Code::permission_denied,
+                "the debug console is off: set debug_console_enabled for this sandbox");
   }
   if (master_ || exited_) throw Error(Code::invalid_argument, "the tunnel is open already");
   auto terminal = open_terminal();
@@ -173,7 +175,9 @@ void TunnelStream::shell_ended(std::uint32_t status) {
   send_more();
 }
 
-void TunnelStream::OnCancel() { end(grpc::Status::CANCELLED); }
+void TunnelStream::OnCancel() {
+  end(grpc::Status::CANCELLED);
+}
 
 void TunnelStream::OnDone() {
   const auto self = std::move(self_); // the last reference may go here

@@ -20,7 +20,7 @@ class Sandbox;
 // A shell on a terminal of its own, for as long as the stream lives.
 class TunnelStream : public grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>,
                      public std::enable_shared_from_this<TunnelStream> {
- public:
+public:
   static grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* begin(Sandbox& sandbox);
 
   void OnReadDone(bool ok) override;
@@ -28,7 +28,7 @@ class TunnelStream : public grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelF
   void OnCancel() override;
   void OnDone() override;
 
- private:
+private:
   explicit TunnelStream(Sandbox& sandbox) : sandbox_(sandbox) {}
   void handle(const v1::TunnelFrame& frame);
   void open(const v1::TunnelFrame::Open& open);
@@ -44,11 +44,11 @@ class TunnelStream : public grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelF
   std::shared_ptr<TunnelStream> self_; // until OnDone
   v1::TunnelFrame incoming_;           // used by gRPC between StartRead and OnReadDone
 
-  std::mutex mutex_;                   // guards all below
-  v1::TunnelFrame outgoing_;           // used by gRPC between StartWrite and OnWriteDone
+  std::mutex mutex_;         // guards all below
+  v1::TunnelFrame outgoing_; // used by gRPC between StartWrite and OnWriteDone
   UniqueFd master_;
   EventLoop::Token token_ = 0;
-  std::string input_;                  // for the terminal, not written yet
+  std::string input_; // for the terminal, not written yet
   std::uint32_t exit_status_ = 0;
   bool exited_ = false;
   bool status_sent_ = false;

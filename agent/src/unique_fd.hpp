@@ -7,7 +7,7 @@
 namespace nacre::agent {
 
 class UniqueFd {
- public:
+public:
   UniqueFd() noexcept = default;
   explicit UniqueFd(int fd) noexcept : fd_(fd) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -27,7 +27,7 @@ class UniqueFd {
     fd_ = fd;
   }
 
- private:
+private:
   int fd_ = -1;
 };
 

@@ -5,10 +5,10 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/vm_sockets.h>
 #include <optional>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <linux/vm_sockets.h>
 
 namespace nacre::agent {
 
@@ -28,7 +28,8 @@ std::optional<std::string> receive_hello(int fd) {
   if (!receive_exactly(fd, key.data(), key.size()) || key != first_hello_key) return std::nullopt;
   if (!receive_exactly(fd, length_bytes, sizeof length_bytes)) return std::nullopt;
   std::size_t length = 0;
-  for (std::size_t i = sizeof length_bytes; i-- > 0;) length = length << 8U | length_bytes[i];
+  for (std::size_t i = sizeof length_bytes; i-- > 0;)
+    length = length << 8U | length_bytes[i];
   if (length > largest_hello) return std::nullopt;
   std::string hello(length, '\0');
   if (!receive_exactly(fd, hello.data(), length)) return std::nullopt;
@@ -36,7 +37,7 @@ std::optional<std::string> receive_hello(int fd) {
 }
 
 class VsockChannel : public Channel {
- public:
+public:
   explicit VsockChannel(UniqueFd listener) : listener_(std::move(listener)) {}
 
   [[noreturn]] void serve(const Callbacks& callbacks) override {
@@ -54,7 +55,7 @@ class VsockChannel : public Channel {
     }
   }
 
- private:
+private:
   void greet(UniqueFd connection, const Callbacks& callbacks) {
     ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &hello_timeout, sizeof hello_timeout);
     const auto hello = receive_hello(connection.get());
