@@ -7,7 +7,7 @@
 #   NACRE_PLUGIN_OUTPUT_DIR   where the .so is built: <it>/<kind>/<name>.so (default: <build dir>/plugins)
 #   NACRE_PLUGIN_INSTALL_DIR  where it is installed; below it come the kinds
 
-include_guard(GLOBAL)
+include_guard(DIRECTORY)
 include(CheckCXXCompilerFlag)
 include(GNUInstallDirs)
 

@@ -146,9 +146,9 @@ struct HostServices::Entries {
   static std::int32_t tap_open(void*, std::int32_t netns_fd, const char* name, std::uint32_t flags,
                                std::uint32_t queues, std::int32_t* ret, nacre_error* error) noexcept {
     return guard(error, [&] {
+      require(queues >= 1 && queues <= queues_max, "a tap has 1 to 256 queues");
       require(name != nullptr && ret != nullptr, "a tap needs a name and a place for its descriptors");
       require(std::strlen(name) < IFNAMSIZ, "a tap's name has at most 15 bytes");
-      require(queues >= 1 && queues <= queues_max, "a tap has 1 to 256 queues");
       std::vector<UniqueFd> taps;
       in_network_namespace(netns_fd, [&] { taps = open_tap(name, flags, queues); });
       for (std::uint32_t i = 0; i < queues; ++i) ret[i] = taps[i].release();

@@ -4,6 +4,7 @@
 
 #include "plugin/registry.hpp"
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,13 @@ struct Report {
   bool good() const;             // no error
 };
 
-// Forks: to be called from a process with one thread. The child has 10 seconds.
-Report verify(const std::string& path, Kind kind, const std::string& name,
-              const TrustRules& rules = TrustRules::of_this_process());
+struct VerifyOptions {
+  TrustRules rules = TrustRules::of_this_process();
+  std::chrono::milliseconds patience = std::chrono::seconds(10); // with the plugin's own code
+};
+
+// Forks: to be called from a process with one thread.
+Report verify(const std::string& path, Kind kind, const std::string& name, const VerifyOptions& options = {});
 
 // Warnings that need no code of the plugin to run: search paths, executable stack, text relocations, missing RELRO,
 // more than one export, libraries that a plugin must not link. `file` is a whole ELF file.

@@ -23,10 +23,10 @@ inline Mac mac_of(const std::uint8_t* from) {
 // struct nacre_guest_device
 struct GuestDevice {
   std::uint32_t kind = 0; // NACRE_DEVICE_*
-  std::string id;
-  std::string address;    // filled by the hypervisor
-  std::string tag;
-  std::string options;    // JSON object, or ""
+  std::string id{};
+  std::string address{};    // filled by the hypervisor
+  std::string tag{};
+  std::string options{};    // JSON object, or ""
   Mac mac{};
   bool read_only = false;
   std::uint32_t mtu = 0;
@@ -36,15 +36,15 @@ struct GuestDevice {
 // struct nacre_host_end; owns its descriptors.
 struct HostEnd {
   std::uint32_t kind = NACRE_END_NONE;
-  std::string path;          // PATH, SOCKET, PCI
-  std::vector<Fd> fds;       // FDS, STREAM
-  std::vector<Fd> vhost_fds; // NET: none, or one a queue
-  std::string ifname;
+  std::string path{};          // PATH, SOCKET, PCI
+  std::vector<Fd> fds{};       // FDS, STREAM
+  std::vector<Fd> vhost_fds{}; // NET: none, or one a queue
+  std::string ifname{};
 };
 
 struct Device {
-  GuestDevice guest;
-  HostEnd host;
+  GuestDevice guest{};
+  HostEnd host{};
 };
 
 // needs()'s answer of storage and network: bit k stands for device kind k.

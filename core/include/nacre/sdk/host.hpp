@@ -60,7 +60,7 @@ class Call {
 // probe()'s answer.
 struct Probe {
   std::uint32_t status = NACRE_PROBE_OK;
-  std::string reason;
+  std::string reason{};
   static Probe ok(std::string reason = {}) { return {NACRE_PROBE_OK, std::move(reason)}; }
   static Probe skip(std::string reason) { return {NACRE_PROBE_SKIP, std::move(reason)}; }
   static Probe error(std::string reason) { return {NACRE_PROBE_ERROR, std::move(reason)}; }
@@ -68,14 +68,14 @@ struct Probe {
 
 // A process that the plugin wants; see struct nacre_spawn.
 struct Spawn {
-  std::string role;
-  std::vector<std::string> argv; // argv[0] is an absolute path
-  std::vector<std::string> env;
+  std::string role{};
+  std::vector<std::string> argv{}; // argv[0] is an absolute path
+  std::vector<std::string> env{};
   struct Passed {
-    Fd fd;
+    Fd fd{};
     std::uint32_t target; // its number in the new process, 3 or above
   };
-  std::vector<Passed> fds;
+  std::vector<Passed> fds{};
   int netns_fd = -1; // borrowed; -1: an empty namespace of the pod's own
   bool in_pod_mounts = false;
 };
@@ -86,8 +86,8 @@ struct Process {
 };
 
 struct PodFolder {
-  Fd fd; // O_PATH
-  std::string path;
+  Fd fd{}; // O_PATH
+  std::string path{};
 };
 
 class Change;

@@ -26,8 +26,8 @@ struct Route {
   std::uint32_t family = 4;
   IpBytes destination{};
   std::uint32_t destination_length = 0;
-  std::optional<IpBytes> gateway;
-  std::optional<IpBytes> source;
+  std::optional<IpBytes> gateway{};
+  std::optional<IpBytes> source{};
   std::uint32_t metric = 0;
   std::uint32_t scope = 0;
   std::uint32_t type = 0;
@@ -38,21 +38,21 @@ struct Route {
 // struct nacre_link
 struct Link {
   std::uint32_t index = 0;
-  std::string name;
-  std::string kind;
-  std::string pci_address;
+  std::string name{};
+  std::string kind{};
+  std::string pci_address{};
   Mac mac{};
   std::uint32_t mtu = 0;
   std::uint32_t flags = 0;
   std::uint32_t hardware_type = 0;
-  std::vector<Address> addresses;
-  std::vector<Route> routes;
+  std::vector<Address> addresses{};
+  std::vector<Route> routes{};
 };
 
 // struct nacre_endpoint_request
 struct EndpointRequest {
   int netns_fd = -1; // borrowed
-  std::string id;
+  std::string id{};
   std::uint32_t index = 0;
   std::uint32_t queues = 1;
   Mac mac{};
@@ -65,8 +65,8 @@ struct Binding {
   bool own_addresses = false;
   Mac mac{};
   std::uint32_t mtu = 0;
-  std::vector<Address> addresses;
-  std::vector<Route> routes;
+  std::vector<Address> addresses{};
+  std::vector<Route> routes{};
 };
 
 inline void copy_ip(std::uint8_t* to, const IpBytes& from) { std::copy(from.begin(), from.end(), to); }

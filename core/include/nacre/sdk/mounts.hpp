@@ -12,34 +12,34 @@ namespace nacre::sdk {
 
 // struct nacre_guest_mount
 struct GuestMount {
-  std::string driver;
-  std::string source;
-  std::string fstype;
-  std::string mount_point;
-  std::vector<std::string> options;
+  std::string driver{};
+  std::string source{};
+  std::string fstype{};
+  std::string mount_point{};
+  std::vector<std::string> options{};
 };
 
 // struct nacre_storage_plan
 struct StoragePlan {
-  std::vector<Device> devices;
-  std::vector<GuestMount> mounts;
+  std::vector<Device> devices{};
+  std::vector<GuestMount> mounts{};
 };
 
 // struct nacre_storage_pod
 struct StoragePod {
-  std::string sandbox_id;
-  std::string share;
-  std::string guest_share;
+  std::string sandbox_id{};
+  std::string share{};
+  std::string guest_share{};
 };
 
 // struct nacre_mount_request
 struct MountRequest {
   bool is_rootfs = false;
-  std::string container_id;
-  std::string source;
-  std::string destination;
-  std::string fstype;
-  std::vector<std::string> options;
+  std::string container_id{};
+  std::string source{};
+  std::string destination{};
+  std::string fstype{};
+  std::vector<std::string> options{};
   std::uint32_t source_kind = NACRE_SOURCE_FOLDER;
   bool read_only = false;
   std::uint32_t device_major = 0;
@@ -49,14 +49,14 @@ struct MountRequest {
 // struct nacre_attach_result
 struct AttachResult {
   std::uint32_t how = NACRE_ATTACH_SHARED;
-  std::optional<Device> device;
-  std::optional<GuestMount> mount;
+  std::optional<Device> device{};
+  std::optional<GuestMount> mount{};
 };
 
 // claim()'s answer.
 struct Claim {
   bool taken = false;
-  std::string reason; // why not
+  std::string reason{}; // why not
   static Claim yes() { return {true, {}}; }
   static Claim no(std::string reason) { return {false, std::move(reason)}; }
 };

@@ -12,11 +12,11 @@ namespace nacre::sdk {
 
 // struct nacre_process_request
 struct ProcessRequest {
-  std::string role;
-  std::string program;
-  std::string sandbox_id;
-  std::string bundle_label;
-  std::string plugin;
+  std::string role{};
+  std::string program{};
+  std::string sandbox_id{};
+  std::string bundle_label{};
+  std::string plugin{};
 };
 
 // struct nacre_process_rules
@@ -24,29 +24,29 @@ struct ProcessRules {
   struct Ids {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    std::vector<std::uint32_t> groups;
+    std::vector<std::uint32_t> groups{};
   };
   bool no_new_privileges = false;
-  std::string filter; // struct sock_filter[] as bytes; "": none
+  std::string filter{}; // struct sock_filter[] as bytes; "": none
   std::uint32_t filter_flags = 0;
-  std::optional<Ids> ids;
-  std::optional<std::vector<std::string>> capabilities; // only these stay; absent: nothing said
-  std::vector<std::string> rlimits;
-  std::string selinux_label;
-  std::string apparmor_profile;
+  std::optional<Ids> ids{};
+  std::optional<std::vector<std::string>> capabilities{}; // only these stay; absent: nothing said
+  std::vector<std::string> rlimits{};
+  std::string selinux_label{};
+  std::string apparmor_profile{};
 };
 
 // struct nacre_guest_request
 struct GuestRequest {
   bool is_exec = false;
-  std::string process;
-  std::string linux_section;
+  std::string process{};
+  std::string linux_section{};
 };
 
 // struct nacre_guest_rules
 struct GuestRules {
-  std::string process;       // "": unchanged
-  std::string linux_section; // "": unchanged
+  std::string process{};       // "": unchanged
+  std::string linux_section{}; // "": unchanged
 };
 
 inline const nacre_process_request* to_c(const ProcessRequest& request, Arena& arena) {

@@ -9,34 +9,34 @@ namespace nacre::sdk {
 
 // struct nacre_vm_description
 struct VmDescription {
-  std::string id;
+  std::string id{};
   std::uint32_t ram_backing = NACRE_RAM_ANONYMOUS;
-  std::string ram_path;
+  std::string ram_path{};
   std::uint64_t memory_bytes = 0;
   std::uint64_t memory_max_bytes = 0;
   std::uint32_t vcpus = 1;
   std::uint32_t vcpus_max = 1;
-  std::string kernel;
-  std::string initrd;
-  std::string image;
-  std::string kernel_params;
-  std::vector<Device> devices;
-  Fd console; // gets the guest's console output
+  std::string kernel{};
+  std::string initrd{};
+  std::string image{};
+  std::string kernel_params{};
+  std::vector<Device> devices{};
+  Fd console{}; // gets the guest's console output
   bool debug = false;
 };
 
 // struct nacre_vm_source
 struct VmSource {
   std::uint32_t kind = NACRE_START_COLD;
-  std::string path;
-  Fd fd;
+  std::string path{};
+  Fd fd{};
 };
 
 // struct nacre_vm_sink
 struct VmSink {
   std::uint32_t mode = NACRE_SAVE_SNAPSHOT;
-  std::string path;
-  Fd fd;
+  std::string path{};
+  Fd fd{};
 };
 
 // struct nacre_agent_channel; `fd` only in the answer to connect() with NACRE_CHANNEL_FD.
@@ -44,15 +44,15 @@ struct AgentChannel {
   std::uint32_t kind = NACRE_CHANNEL_FD;
   std::uint64_t cid = 0;
   std::uint32_t port = 0;
-  std::string path;
-  std::string kernel_params;
-  Fd fd;
+  std::string path{};
+  std::string kernel_params{};
+  Fd fd{};
 };
 
 // struct nacre_vm_processes
 struct VmProcesses {
-  std::vector<std::int32_t> pids; // the VMM first
-  std::vector<std::int32_t> vcpu_tids;
+  std::vector<std::int32_t> pids{}; // the VMM first
+  std::vector<std::int32_t> vcpu_tids{};
 };
 
 // struct nacre_vm_size
