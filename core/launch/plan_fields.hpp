@@ -1,5 +1,5 @@
-// The field numbers of proto/plan.proto, for nacre-launch, which reads the wire format itself (program/wire.hpp).
-// plan_fields_check.cpp holds them to the generated code.
+// The field numbers of proto/plan.proto, for nacre-launch, which reads the wire format itself
+// (program/wire.hpp). plan_fields_check.cpp holds them to the generated code.
 #pragma once
 
 #include <cstdint>

@@ -236,7 +236,7 @@ TEST_CASE("a label that no security module takes is an error, not an unconfined 
       plan.set_apparmor_exec_profile("nacre-unit-missing");
     // With an AppArmor that is on the kernel refuses at exec.
     const LaunchError failure = failure_of(plan);
-    CHECK((failure.step() == (selinux ? "selinux" : "apparmor") || failure.step() == "exec"));
+    CHECK((failure.step() == (selinux ? "selinux-label" : "apparmor-profile") || failure.step() == "exec"));
   }
 }
 

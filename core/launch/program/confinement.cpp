@@ -25,8 +25,8 @@ void write_label(const char* step, int file, std::string_view label, std::string
 void set_labels(Message plan, const Anchors& anchors) {
   const auto selinux = text_of(plan, PlanField::selinux_exec_label);
   if (!selinux.empty())
-    write_label("selinux", ::openat(anchors.proc, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC), selinux,
-                selinux);
+    write_label("selinux-label", ::openat(anchors.proc, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC),
+                selinux, selinux);
 
   const auto apparmor = text_of(plan, PlanField::apparmor_exec_profile);
   if (apparmor.empty()) return;
@@ -34,9 +34,9 @@ void set_labels(Message plan, const Anchors& anchors) {
   if (file < 0 && errno == ENOENT) // before Linux 5.8 the file was shared by all security modules
     file = ::openat(anchors.proc, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
   char order[512] = "exec ";
-  if (apparmor.size() > sizeof(order) - 5) fail("apparmor", apparmor, ENAMETOOLONG);
+  if (apparmor.size() > sizeof(order) - 5) fail("apparmor-profile", apparmor, ENAMETOOLONG);
   std::memcpy(order + 5, apparmor.data(), apparmor.size());
-  write_label("apparmor", file, apparmor, {order, apparmor.size() + 5});
+  write_label("apparmor-profile", file, apparmor, {order, apparmor.size() + 5});
 }
 
 void install_filters(Message plan) {
