@@ -73,9 +73,11 @@ void clean_up(const std::string& state_dir, const std::optional<oci::State>& sta
 
 std::string containerd_delete(const Arguments& arguments) {
   oci::check_id(arguments.id);
-  const auto state_dir = containerd_root(arguments.namespace_name) + "/" + arguments.id;
+  const auto root = containerd_root(arguments.namespace_name);
+  const auto state_dir = root + "/" + arguments.id;
   const auto state = state_of(state_dir);
   clean_up(state_dir, state);
+  if (::rmdir(root.c_str()) == 0) ::rmdir(root.substr(0, root.rfind('/')).c_str()); // when they are empty
   // Without a bundle the working folder is one: containerd may run this in another container's.
   const auto bundle =
       arguments.bundle.empty() ? std::filesystem::current_path().parent_path() / arguments.id : std::filesystem::path(arguments.bundle);

@@ -34,6 +34,12 @@ std::string bound_path(const UniqueFd& socket) {
   return address.sun_path;
 }
 
+// The namespace's folder and the one above it, when they are empty.
+void remove_containerd_root(const TaskServiceOptions& service) {
+  if (service.door == Door::containerd && ::rmdir(service.root.c_str()) == 0)
+    ::rmdir(service.root.substr(0, service.root.rfind('/')).c_str());
+}
+
 class RunningProcess {
  public:
   explicit RunningProcess(SandboxProcessOptions options);
@@ -146,6 +152,7 @@ void RunningProcess::finish() {
   if (publisher_) publisher_->finish();
   // Whoever was to create the container never did, or never got its answer: nobody else removes the folder.
   if (!service_->ever_created()) state_dir_.remove_tree();
+  remove_containerd_root(options_.service);
 }
 
 } // namespace

@@ -27,10 +27,16 @@ std::uint64_t monotonic_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-void make_folders(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) throw Error::from_errno(error.value(), "make folder", path);
+// False: it exists. The last container of a namespace removes the folders above its own: then they are made again.
+bool make_folder_in(const std::string& parent, const std::string& path) {
+  for (int attempt = 1;; ++attempt) {
+    std::error_code error;
+    std::filesystem::create_directories(parent, error);
+    if (error) throw Error::from_errno(error.value(), "make folder", parent);
+    if (::mkdir(path.c_str(), 0700) == 0) return true;
+    if (errno == EEXIST) return false;
+    if (errno != ENOENT || attempt == 10) throw_errno("make state folder", path);
+  }
 }
 
 std::vector<RootfsMount> rootfs_mounts(const ttrpc::task::CreateTaskRequest& request) {
@@ -196,10 +202,8 @@ DescriptorBundle TaskService::take_bundle(const StdioUris& uris, const std::stri
 
 // At containerd's door: <root>/<id>, with a state.json as `nacre create` writes it.
 OwnedPath TaskService::make_state_dir(const std::string& id, const std::string& bundle) {
-  make_folders(options_.root);
   const auto path = options_.root + "/" + id;
-  if (::mkdir(path.c_str(), 0700) < 0) {
-    if (errno != EEXIST) throw_errno("make state folder", path);
+  if (!make_folder_in(options_.root, path)) {
     std::optional<oci::State> old;
     try {
       old = oci::read_state(path);
@@ -209,7 +213,8 @@ OwnedPath TaskService::make_state_dir(const std::string& id, const std::string& 
       throw Error(ErrorCode::already_exists, "make state folder", path)
           .because("process " + std::to_string(old->sandbox_pid) + " runs a container of this name");
     sandbox::clean_up_dead_sandbox(path);
-    check_errno(::mkdir(path.c_str(), 0700), "make state folder", path);
+    if (!make_folder_in(options_.root, path))
+      throw Error(ErrorCode::already_exists, "make state folder", path).because("another process has just made it");
   }
   OwnedPath made(path);
   oci::State state;

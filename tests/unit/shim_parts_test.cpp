@@ -1,0 +1,181 @@
+// The shim's parts that need no process of their own.
+#include "catch.hpp"
+
+#include "base/error.hpp"
+#include "shim/arguments.hpp"
+#include "shim/cgroup_stats.hpp"
+#include "shim/containerd_start.hpp"
+#include "shim/event_order.hpp"
+#include "shim/pod.hpp"
+#include "shim/rootfs_mounts.hpp"
+#include "shim/runtime_info.hpp"
+#include "shim/task_options.hpp"
+#include "ttrpc/address.hpp"
+#include "ttrpc/proto/introspection.pb.h"
+#include "ttrpc/proto/metrics_v1.pb.h"
+#include "ttrpc/proto/runc.pb.h"
+#include "ttrpc/proto/runtimeoptions.pb.h"
+#include "ttrpc/task_client.hpp"
+
+#include <sys/mount.h>
+#include <unistd.h>
+
+using namespace nacre;
+using namespace nacre::shim;
+
+namespace {
+
+Event named(const std::string& topic) { return {topic, "", ""}; }
+
+} // namespace
+
+TEST_CASE("an exit is told after the start that it overtook") {
+  std::vector<std::string> told;
+  EventOrder order([&](Event event) { told.push_back(event.topic); });
+  const EventOrder::Key key{"c", ""};
+
+  order.hold(key);
+  order.exited(key, named("exit"));
+  order.release(key, named("create"));
+  CHECK(told == std::vector<std::string>{"create", "exit"});
+  order.exited(key, named("exit again"));
+  order.removed(key, named("late exit"), named("delete"));
+  CHECK(told == std::vector<std::string>{"create", "exit", "delete"});
+}
+
+TEST_CASE("a delete tells the exit first when nobody has") {
+  std::vector<std::string> told;
+  EventOrder order([&](Event event) { told.push_back(event.topic); });
+  const EventOrder::Key key{"c", "e"};
+  order.hold(key);
+  order.release(key, named("exec-added"));
+  order.hold(key);
+  order.release(key, named("exec-started"));
+  order.removed(key, named("exit"), std::nullopt);
+  order.exited(key, named("exit too late"));
+  CHECK(told == std::vector<std::string>{"exec-added", "exec-started", "exit"});
+}
+
+TEST_CASE("nothing is told of what could not be created, a failed start leaves the exit") {
+  std::vector<std::string> told;
+  EventOrder order([&](Event event) { told.push_back(event.topic); });
+  order.hold({"c", ""});
+  order.exited({"c", ""}, named("exit"));
+  order.release_failed({"c", ""}, true);
+  order.exited({"c", ""}, named("exit"));
+  CHECK(told.empty());
+  order.hold({"d", ""});
+  order.release(EventOrder::Key{"d", ""}, named("create"));
+  order.hold({"d", ""});
+  order.exited({"d", ""}, named("exit"));
+  order.release_failed({"d", ""}, false);
+  CHECK(told == std::vector<std::string>{"create", "exit"});
+}
+
+TEST_CASE("the pod of a bundle is what the engine's annotations say") {
+  CHECK(sandbox_id_of(R"({"annotations": {"io.kubernetes.cri.sandbox-id": "pod"}})", "c") == "pod");
+  CHECK(sandbox_id_of(R"({"annotations": {"io.kubernetes.cri-o.SandboxID": "pod"}})", "c") == "pod");
+  CHECK(sandbox_id_of(R"({"annotations": {"io.kubernetes.cri.sandbox-id": ""}})", "c") == "c");
+  CHECK(sandbox_id_of(R"({"annotations": null})", "c") == "c");
+  CHECK(sandbox_id_of("{}", "c") == "c");
+  CHECK_THROWS_AS(sandbox_id_of("{", "c"), Error);
+  CHECK(containerd_socket("/a.sock", "ns", "c") != containerd_socket("/b.sock", "ns", "c"));
+  CHECK(containerd_root("k8s.io") == "/run/nacre/containerd/k8s.io");
+  CHECK_THROWS_AS(containerd_root("../x"), Error);
+}
+
+TEST_CASE("start answers a bare address unless containerd asks for more") {
+  CHECK(start_answer("/s", nullptr) == "unix:///s");
+  CHECK(start_answer("/s", "1") == "unix:///s");
+  CHECK(start_answer("/s", "2") == R"({"version":2,"address":"unix:///s","protocol":"ttrpc"})");
+  CHECK(start_answer("/s", "9") == R"({"version":3,"address":"unix:///s","protocol":"ttrpc"})");
+}
+
+TEST_CASE("arguments come in containerd's form and in ours") {
+  const char* theirs[] = {"shim", "-namespace", "ns", "-address", "/c.sock", "-publish-binary", "/bin/containerd",
+                          "-id", "c1", "-debug", "start"};
+  const auto start = parse_arguments(11, theirs);
+  CHECK(start.action == Arguments::Action::start);
+  CHECK(start.namespace_name == "ns");
+  CHECK(start.id == "c1");
+  CHECK(start.debug);
+  const char* ours[] = {"shim", "sandbox", "--id", "c1", "--root", "/r", "--state-dir", "/r/c1", "--systemd-cgroup",
+                        "--listen-fd", "3", "--fd-listen-fd", "4"};
+  const auto sandbox = parse_arguments(13, ours);
+  CHECK(sandbox.action == Arguments::Action::sandbox);
+  CHECK(sandbox.state_dir == "/r/c1");
+  CHECK(sandbox.systemd_cgroup);
+  CHECK(sandbox.descriptor_listen_fd == 4);
+  const char* version[] = {"shim", "-v"};
+  CHECK(parse_arguments(2, version).action == Arguments::Action::version);
+  const char* info[] = {"shim", "-info"};
+  CHECK(parse_arguments(2, info).action == Arguments::Action::info);
+  const char* no_id[] = {"shim", "-namespace", "n", "delete"};
+  CHECK_THROWS_AS(parse_arguments(4, no_id), Error);
+  const char* unknown[] = {"shim", "-id", "c", "-namespace", "n", "dance"};
+  CHECK_THROWS_AS(parse_arguments(6, unknown), Error);
+  const char* no_sockets[] = {"shim", "sandbox", "--id", "c1", "--state-dir", "/r/c1"};
+  CHECK_THROWS_AS(parse_arguments(6, no_sockets), Error);
+}
+
+TEST_CASE("options come from every door") {
+  ttrpc::wire::Any any;
+  nacre::task::v1::CreateOptions own;
+  own.set_fd_token("t");
+  ttrpc::pack_any(any, own);
+  CHECK(any.type_url() == "nacre.task.v1.CreateOptions");
+  CHECK(read_create_options(any).fd_token() == "t");
+
+  runtimeoptions::v1::Options generic;
+  generic.set_config_path("/etc/other.toml");
+  ttrpc::pack_any(any, generic);
+  CHECK(read_create_options(any).config_path() == "/etc/other.toml");
+  any.set_type_url("cri.runtimeoptions.v1.Options");
+  CHECK(read_create_options(any).config_path() == "/etc/other.toml");
+  any.set_type_url("type.googleapis.com/runtimeoptions.v1.Options");
+  CHECK(read_create_options(any).config_path() == "/etc/other.toml");
+  any.set_value("\xff\xff");
+  CHECK_THROWS_AS(read_create_options(any), Error);
+
+  containerd::runc::v1::Options runc;
+  runc.set_systemd_cgroup(true);
+  runc.set_binary_name("/usr/bin/other");
+  ttrpc::pack_any(any, runc);
+  CHECK(read_create_options(any).systemd_cgroup());
+  CHECK(read_create_options(any).config_path().empty());
+
+  any.set_type_url("types.containerd.io/opencontainers/runtime-spec/1/Process");
+  any.set_value("{}");
+  CHECK(read_exec_options(any).process_json() == "{}");
+}
+
+TEST_CASE("mount options are flags, propagation and data") {
+  const std::vector<std::string> options{"ro", "nosuid", "rprivate", "lowerdir=/a:/b", "index=off", "rw"};
+  const auto parsed = parse_mount_options(options);
+  CHECK(parsed.flags == MS_NOSUID);
+  CHECK(parsed.propagation == (MS_PRIVATE | MS_REC));
+  CHECK(parsed.data == "lowerdir=/a:/b,index=off");
+  const std::vector<std::string> loop{"loop"};
+  CHECK_THROWS_AS(parse_mount_options(loop), Error);
+}
+
+TEST_CASE("a process's cgroup paths are read from every layout") {
+  const auto hybrid = parse_proc_cgroup("12:pids:/p\n5:cpu,cpuacct:/c/d\n4:memory:/m\n1:name=systemd:/s\n0::/u\n");
+  CHECK(hybrid.pids == "/p");
+  CHECK(hybrid.cpuacct == "/c/d");
+  CHECK(hybrid.memory == "/m");
+  CHECK(hybrid.unified == "/u");
+  const auto unified = parse_proc_cgroup("0::/user.slice/a:b\n");
+  CHECK(unified.unified == "/user.slice/a:b");
+  CHECK(unified.memory.empty());
+  CHECK(parse_proc_cgroup("garbage\n:\n").unified.empty());
+  CHECK_THROWS_AS(cgroup_stats(1 << 30), Error);
+  CHECK(cgroup_stats(::getpid()).type_url().starts_with("io.containerd.cgroups.v"));
+}
+
+TEST_CASE("-info names the runtime and its features") {
+  containerd::types::RuntimeInfo info;
+  REQUIRE(info.ParseFromString(runtime_info()));
+  CHECK(info.name() == "io.containerd.nacre.v2");
+  CHECK(info.features().value().find("ociVersionMax") != std::string::npos);
+}
