@@ -53,6 +53,7 @@ void DescriptorSocket::readable(int connection) {
     auto packet = ttrpc::receive_packet(connection, MSG_DONTWAIT);
     if (packet.end) return close(connection);
     reply.set_error(store(connection, std::move(packet)));
+    reply.set_accepted(reply.error().empty());
     ttrpc::send_packet(connection, reply.SerializeAsString(), {});
   } catch (const Error& error) {
     if (error.error_number() == EAGAIN) return;

@@ -109,7 +109,7 @@ std::string DescriptorConnection::send(std::span<const PassedDescriptor> descrip
   nacre::task::v1::FdBundleReply reply;
   if (!reply.ParseFromString(packet.payload))
     throw Error(ErrorCode::internal, "pass descriptors").because("the answer is no FdBundleReply");
-  if (!reply.error().empty()) throw Error(ErrorCode::invalid_argument, "pass descriptors").because(reply.error());
+  if (!reply.accepted()) throw Error(ErrorCode::invalid_argument, "pass descriptors").because(reply.error());
   return bundle.token();
 }
 
