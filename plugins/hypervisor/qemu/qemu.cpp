@@ -51,7 +51,7 @@ private:
   static AgentChannel channel_of(Fd fd) {
     AgentChannel channel;
     channel.kind = NACRE_CHANNEL_FD;
-    channel.kernel_params = std::string("nacre.channel=serial:") + qemu::agent_port_name;
+    channel.kernel_params = "nacre.channel=serial"; // the port named nacre.agent.0
     channel.fd = std::move(fd);
     return channel;
   }
