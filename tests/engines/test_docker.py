@@ -1,6 +1,5 @@
 """docker with nacre as its runtime: what a user of docker does first."""
 
-import json
 import os
 import signal
 import subprocess
@@ -78,9 +77,7 @@ def test_exec_and_a_signal_to_its_process(docker):
 def exec_pid(docker, name):
     """The host pid of the running exec, as `docker inspect` tells it."""
     for number in inspect(docker, name)["ExecIDs"]:
-        answer = subprocess.run(["curl", "-s", "--unix-socket", docker.docker_socket,
-                                 f"http://docker/exec/{number}/json"], capture_output=True, check=True)
-        state = json.loads(answer.stdout)
+        state = docker.api(f"/exec/{number}/json")
         if state["Running"]:
             return state["Pid"]
     raise AssertionError("docker knows of no running exec")

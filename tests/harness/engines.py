@@ -5,6 +5,7 @@ Nothing is fetched: the image `busybox` is made from busybox-static. The engines
 
 import contextlib
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -183,6 +184,15 @@ class Docker(Containerd):
             words += ["--add-runtime", f"{runtime}={path}"]
         self.dockerd = self.daemon("dockerd", "/usr/sbin/dockerd", *words)
         self("load", "--input", self.image).ok()
+
+    def api(self, path):
+        """What GET answers; for what the client does not show."""
+        connection = http.client.HTTPConnection("docker")
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with connection.sock:
+            connection.sock.connect(str(self.docker_socket))
+            connection.request("GET", path)
+            return json.load(connection.getresponse())
 
     def _empty_config(self):
         path = self.folder / "daemon.json"
