@@ -1,0 +1,35 @@
+// One container of the pod, as far as the sandbox process must remember it.
+#pragma once
+
+#include "oci/spec.hpp"
+#include "oci/state.hpp"
+#include "sandbox/process.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace nacre::sandbox {
+
+struct Container {
+  std::string id;
+  std::string bundle;
+  std::string state_dir;     // "": no state.json is kept
+  oci::Hooks hooks;
+  std::string linux_section; // of the guest's config.json: security plugins see it again at each exec
+  std::shared_ptr<GuestProcess> first;
+
+  struct Exec {
+    std::shared_ptr<GuestProcess> process;
+    std::string process_json; // as the guest is to see it
+    std::vector<std::string> argv;
+    std::unique_ptr<launch::Holder> holder; // until it is started
+  };
+  std::map<std::string, Exec> execs; // under the sandbox's mutex
+
+  std::mutex state_mutex;
+  oci::State state; // under state_mutex
+};
+
+} // namespace nacre::sandbox

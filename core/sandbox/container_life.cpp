@@ -1,0 +1,240 @@
+// Create and start of containers.
+#include "sandbox/sandbox_impl.hpp"
+
+#include "base/error.hpp"
+#include "base/paths.hpp"
+#include "base/process_identity.hpp"
+#include "launch/holder_protocol.hpp"
+#include "oci/file_io.hpp"
+#include "sandbox/host_hooks.hpp"
+
+#include <boost/json.hpp>
+#include <ctime>
+#include <unistd.h>
+
+namespace nacre::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto create_deadline = 120s;
+constexpr auto start_deadline = 60s;
+constexpr auto short_deadline = 20s;
+
+std::uint64_t monotonic_ns() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+oci::State first_state(const CreateRequest& request, const oci::Spec& spec) {
+  oci::State state;
+  if (!request.state_dir.empty() && ::access((request.state_dir + "/state.json").c_str(), F_OK) == 0)
+    state = oci::read_state(request.state_dir); // `nacre create` has begun it
+  if (state.created.empty()) state.created = oci::timestamp();
+  state.id = request.container_id;
+  state.bundle = request.bundle;
+  state.rootfs = spec.root.path;
+  state.annotations = spec.annotations;
+  return state;
+}
+
+void refuse_guest_hooks(const oci::Spec& spec) {
+  for (const auto* hooks : {&spec.hooks.create_container, &spec.hooks.start_container})
+    if (!hooks->empty())
+      throw Error(ErrorCode::unimplemented, "create container")
+          .because("hook \"" + hooks->front().path +
+                   "\" is to run in the container's namespaces, which are those of the guest")
+          .hint("use createRuntime or poststart hooks, which run on the host");
+}
+
+} // namespace
+
+std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request) {
+  const std::lock_guard structural(structure);
+  const bool is_first = !vm;
+  if (is_first) sandbox_id = request.container_id;
+  const oci::Spec spec = oci::load_spec(request.bundle);
+  oci::require_rootfs(spec);
+  refuse_guest_hooks(spec);
+  {
+    const std::lock_guard lock(mutex);
+    if (!death.empty()) throw Error(ErrorCode::unavailable, "create container", request.container_id).because(death);
+    if (containers.contains(request.container_id))
+      throw Error(ErrorCode::already_exists, "create container", request.container_id).because("it exists already");
+  }
+
+  auto container = std::make_shared<Container>();
+  container->id = request.container_id;
+  container->bundle = request.bundle;
+  container->state_dir = request.state_dir;
+  container->hooks = spec.hooks;
+  container->state = first_state(request, spec);
+  container->first = GuestProcess::create(loop, [this] { return agent(); }, request.container_id, "", request.bundle,
+                                          std::move(request.io), process_callbacks());
+  starting = true;
+  try {
+    auto holder = request.holder ? std::move(request.holder) : spawn_holder(spec);
+    if (is_first)
+      start_pod(request, spec, *holder);
+    else
+      cgroup->join(holder->pid());
+    container->first->take_holder(std::move(holder));
+    {
+      const std::lock_guard lock(mutex);
+      containers[container->id] = container;
+    }
+    const auto choices = choose_mounts(spec, request.bundle);
+    const auto attached = [&] {
+      const auto phase = timeline.phase("rootfs", container->id);
+      return storage->attach(container->id, spec, choices);
+    }();
+    {
+      const auto phase = timeline.phase("hooks", container->id);
+      const std::string state = hook_state(*container, oci::Status::creating);
+      run_hooks(spawner, container->hooks.prestart, "prestart", container->bundle, state, vm->ended_fd());
+      run_hooks(spawner, container->hooks.create_runtime, "createRuntime", container->bundle, state, vm->ended_fd());
+    }
+    if (plan.runs_guest) {
+      {
+        const auto phase = timeline.phase("network");
+        const bool changed = network->follow(plan.nics_hot_add);
+        if (changed && !is_first) need_agent()->update_network(network->for_guest(), short_deadline);
+      }
+      if (is_first) {
+        connect_agent();
+        create_guest_sandbox(spec);
+      }
+      create_in_guest(*container, spec, attached, choices);
+    }
+    write_state(*container, oci::Status::created);
+  } catch (const std::exception& failure) {
+    starting = false;
+    const Error* known = dynamic_cast<const Error*>(&failure);
+    const Error error = known ? *known : Error(ErrorCode::internal, "create container", request.container_id).because(failure);
+    const Error reported = is_first && vm && vm->vmm_pid() != 0 ? with_report(error) : error;
+    {
+      const std::lock_guard lock(mutex);
+      containers.erase(request.container_id);
+    }
+    container->first->lost(255);
+    if (is_first)
+      remove_pod();
+    else if (storage)
+      storage->detach(request.container_id);
+    throw reported;
+  }
+  starting = false;
+  std::string gone;
+  {
+    const std::lock_guard lock(mutex);
+    gone = death;
+  }
+  if (!gone.empty()) lose_processes(); // it died between its last answer and now
+  return container;
+}
+
+void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec, const PodStorage::Attached& attached,
+                                    const std::vector<GuestMountChoice>& choices) {
+  const auto phase = timeline.phase("container", container.id);
+  GuestSpecOptions spec_options;
+  spec_options.container_id = container.id;
+  spec_options.seccomp = !config->runtime().disable_guest_seccomp;
+  spec_options.guest_labels = plugins->has_guest_labels();
+  auto document = make_guest_spec(spec, choices, attached.paths, spec_options);
+  if (auto* process = document["process"].if_object())
+    confinement->guest_process(false, *process, document["linux"].as_object());
+  container.linux_section = boost::json::serialize(document["linux"]);
+
+  agent_client::v1::CreateContainerRequest request;
+  request.set_container_id(container.id);
+  request.set_spec(boost::json::serialize(document));
+  for (const auto& mount : attached.storages) *request.add_storages() = mount;
+  request.set_terminal(container.first->terminal());
+  request.set_has_stdin(container.first->has_stdin());
+  auto [rows, columns] = container.first->rows_and_columns();
+  if (rows == 0 && spec.process && spec.process->console_size) {
+    rows = spec.process->console_size->rows;
+    columns = spec.process->console_size->columns;
+  }
+  request.set_rows(rows);
+  request.set_columns(columns);
+  const auto connected = need_agent();
+  connected->create_container(request, create_deadline);
+  container.first->connect_stdio(connected);
+}
+
+void Sandbox::Impl::start_container(const std::string& id) {
+  const std::lock_guard structural(structure);
+  const auto container = find(id);
+  switch (container->first->state().status) {
+  case ProcessStatus::created: break;
+  case ProcessStatus::stopped:
+    throw Error(ErrorCode::failed_precondition, "cannot start a container that has stopped");
+  default: throw Error(ErrorCode::failed_precondition, "cannot start an already running container");
+  }
+  if (!plan.runs_guest) {
+    container->first->started();
+    write_state(*container, oci::Status::running);
+    return;
+  }
+  {
+    const auto phase = timeline.phase("start-network", id);
+    if (network->follow(plan.nics_hot_add)) need_agent()->update_network(network->for_guest(), short_deadline);
+  }
+  {
+    const auto phase = timeline.phase("start", id);
+    need_agent()->start_container(id, start_deadline);
+  }
+  container->first->started();
+  if (!container->first->stopped()) write_state(*container, oci::Status::running);
+  run_hooks(spawner, container->hooks.poststart, "poststart", container->bundle,
+            hook_state(*container, oci::Status::running), vm->ended_fd());
+  record_timeline();
+}
+
+void Sandbox::Impl::write_state(Container& container, oci::Status status) {
+  const std::lock_guard lock(container.state_mutex);
+  auto& state = container.state;
+  // A late "running" must not cover a "stopped" that the loop's thread has written.
+  if (state.status == oci::Status::stopped) return;
+  state.status = status;
+  state.pid = container.first->pid();
+  state.holder_start_ticks = container.first->holder_start_ticks();
+  state.version = paths::version;
+  state.sandbox_id = sandbox_id;
+  state.sandbox_pid = ::getpid();
+  if (const auto identity = ProcessIdentity::of(::getpid())) state.sandbox_start_ticks = identity->start_ticks;
+  state.protocols.holder = launch::holder_protocol_version;
+  state.protocols.journal = journal::format_version;
+  if (const auto connected = agent()) state.protocols.agent = connected->hello().version;
+  if (!container.state_dir.empty()) oci::write_state(container.state_dir, state);
+}
+
+std::string Sandbox::Impl::hook_state(Container& container, oci::Status status) {
+  const std::lock_guard lock(container.state_mutex);
+  oci::State state = container.state;
+  state.pid = status == oci::Status::stopped ? 0 : container.first->pid();
+  return oci::to_oci_json(state, status);
+}
+
+// The guest's clock starts with the guest; one question tells how far it is behind the host's.
+void Sandbox::Impl::record_timeline() {
+  try {
+    const auto connected = need_agent();
+    const std::uint64_t before = monotonic_ns();
+    const std::uint64_t guest_now = connected->check(short_deadline).boottime_ns();
+    const std::uint64_t offset = before + (monotonic_ns() - before) / 2 - guest_now;
+    const auto reply = connected->timeline(short_deadline);
+    int count = 0;
+    for (const auto& phase : reply.phases()) {
+      if (++count > 100) break; // the guest is not trusted
+      timeline.add({"guest." + phase.name().substr(0, 64), phase.object().substr(0, 256), phase.start_ns() + offset,
+                    phase.end_ns() + offset});
+    }
+  } catch (const Error&) {
+    // a container that has ended already has taken the guest with it; the host's phases are there all the same
+  }
+  oci::replace_file(options.state_dir + "/timeline.json", timeline.to_json(), 0600, "write timeline");
+}
+
+} // namespace nacre::sandbox

@@ -1,0 +1,281 @@
+// The end of processes, containers and the pod, wanted or not.
+#include "sandbox/sandbox_impl.hpp"
+
+#include "base/error.hpp"
+#include "journal/core_undo.hpp"
+#include "plugin/undo.hpp"
+#include "sandbox/host_hooks.hpp"
+
+#include <csignal>
+#include <sys/stat.h>
+
+namespace nacre::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto remove_deadline = 30s;
+constexpr auto farewell_deadline = 3s; // the guest may sync its disks; a guest that hangs is not waited for
+constexpr std::uint32_t killed_status = 128 + SIGKILL;
+
+} // namespace
+
+Sandbox::Impl::~Impl() {
+  if (janitor.joinable()) janitor.join();
+  end_vm();
+  containers.clear(); // their processes use the loop, which goes first
+}
+
+bool Sandbox::Impl::is_known(const std::string& container_id) const {
+  const std::lock_guard lock(mutex);
+  return containers.contains(container_id);
+}
+
+GuestProcess::Callbacks Sandbox::Impl::process_callbacks() {
+  GuestProcess::Callbacks callbacks;
+  callbacks.stopping = [this](GuestProcess& process) {
+    if (!process.exec_id().empty()) return;
+    std::shared_ptr<Container> container;
+    {
+      const std::lock_guard lock(mutex);
+      const auto found = containers.find(process.container_id());
+      if (found != containers.end()) container = found->second;
+    }
+    try {
+      if (container) write_state(*container, oci::Status::stopped);
+    } catch (const Error&) {
+      // the disk is full or the folder gone: the holder's death says "stopped" as well (oci::current_status)
+    }
+  };
+  callbacks.stopped = [this](GuestProcess& process, const ProcessState& state) {
+    // Nobody was told of a container whose create failed, nor of an exec that never ran.
+    const bool known = process.exec_id().empty() ? is_known(process.container_id()) : process.ever_started();
+    if (known && events.exited) events.exited(state);
+  };
+  callbacks.holder_died = [](GuestProcess&) {};
+  return callbacks;
+}
+
+void Sandbox::Impl::handle_event(const agent_client::v1::Event& event) {
+  if (event.has_oom()) {
+    if (events.oom) events.oom(event.oom().container_id());
+    return;
+  }
+  if (!event.has_exit()) return;
+  const auto& exit = event.exit();
+  std::shared_ptr<GuestProcess> process;
+  {
+    const std::lock_guard lock(mutex);
+    const auto container = containers.find(exit.container_id());
+    if (container == containers.end()) return;
+    if (exit.exec_id().empty()) {
+      process = container->second->first;
+    } else if (const auto exec = container->second->execs.find(exit.exec_id());
+               exec != container->second->execs.end()) {
+      process = exec->second.process;
+    }
+  }
+  if (process) process->exited(exit.status() & 0xff);
+}
+
+void Sandbox::Impl::vm_died(const std::string& how) {
+  {
+    const std::lock_guard lock(mutex);
+    if (!death.empty()) return;
+    death = "the virtual machine is gone: " + how;
+  }
+  if (starting) {
+    if (const auto connected = agent()) connected->disconnect(); // who waits for an answer need not wait longer
+    return;
+  }
+  if (janitor.joinable()) return;
+  janitor = std::thread([this] {
+    lose_processes();
+    const std::lock_guard structural(structure);
+    end_vm();
+  });
+}
+
+void Sandbox::Impl::lose_processes() {
+  std::vector<std::shared_ptr<GuestProcess>> processes_left;
+  std::string why;
+  {
+    const std::lock_guard lock(mutex);
+    why = death;
+    for (const auto& [id, container] : containers) {
+      for (const auto& [exec_id, exec] : container->execs) processes_left.push_back(exec.process);
+      processes_left.push_back(container->first);
+    }
+  }
+  for (const auto& process : processes_left) process->lost(killed_status);
+  if (events.sandbox_died && !why.empty()) loop.run([&] { events.sandbox_died(why); });
+}
+
+void Sandbox::Impl::end_vm() noexcept {
+  std::shared_ptr<agent_client::AgentClient> last;
+  {
+    const std::lock_guard lock(mutex);
+    if (death.empty()) death = "the sandbox has ended";
+    last = std::exchange(client, nullptr);
+  }
+  try {
+    loop.run([&] {
+      if (event_stream) event_stream->cancel();
+      event_stream.reset();
+    });
+    if (last) {
+      last->disconnect();
+      last->wait_idle();
+      last.reset();
+    }
+  } catch (const std::exception&) {
+  }
+  if (vm) vm->stop();
+  if (processes) processes->end_all();
+  if (storage) storage->release();
+  if (network) network->release();
+  mounts.reset();
+}
+
+void Sandbox::Impl::remove_pod() noexcept {
+  end_vm();
+  const auto quietly = [](auto&& step) {
+    try {
+      step();
+    } catch (const std::exception&) {
+      // what is left stays in the journal, and the journal stays
+      return false;
+    }
+    return true;
+  };
+  if (cgroup) {
+    cgroup->leave();
+    quietly([&] { cgroup->remove(); });
+  }
+  network.reset();
+  storage.reset();
+  vm.reset();
+  plugins.reset();
+  if (folder) quietly([&] { folder->remove(); });
+  folder.reset();
+  if (journal) quietly([&] {
+    if (journal->records().empty()) journal->remove();
+  });
+  cgroup.reset();
+}
+
+ProcessState Sandbox::Impl::delete_exec(const std::string& container_id, const std::string& exec_id) {
+  const auto container = find(container_id);
+  const auto process = find_process(container_id, exec_id);
+  auto state = process->state();
+  if (state.status == ProcessStatus::created) { // never started
+    process->lost(killed_status);
+    state = process->state();
+  } else if (state.status != ProcessStatus::stopped) {
+    throw Error(ErrorCode::failed_precondition, "delete exec", exec_id).because("it is still running");
+  } else if (const auto connected = agent()) {
+    try {
+      connected->remove_process(container_id, exec_id, remove_deadline);
+    } catch (const Error&) {
+      // the guest has forgotten it already, or is gone
+    }
+  }
+  process->abandon_stdio();
+  const std::lock_guard lock(mutex);
+  container->execs.erase(exec_id);
+  return state;
+}
+
+ProcessState Sandbox::Impl::delete_container(const std::string& id) {
+  const auto container = find(id);
+  if (container->first->state().status == ProcessStatus::created) { // its process waits for a start that never comes
+    if (const auto connected = agent()) {
+      agent_client::v1::SignalProcessRequest request;
+      request.set_container_id(id);
+      request.set_signal(SIGKILL);
+      request.set_all(true);
+      try {
+        connected->signal_process(request, remove_deadline);
+      } catch (const Error&) {
+        container->first->lost(killed_status);
+      }
+    } else {
+      container->first->lost(killed_status);
+    }
+    container->first->wait_stopped();
+  }
+  const auto state = container->first->state();
+  if (state.status != ProcessStatus::stopped)
+    throw Error(ErrorCode::failed_precondition,
+                "cannot delete container " + id + " that is not stopped: " + to_string(state.status));
+
+  const std::lock_guard structural(structure);
+  const auto phase = timeline.phase("delete", id);
+  bool last;
+  std::map<std::string, Container::Exec> execs;
+  {
+    const std::lock_guard lock(mutex);
+    last = containers.size() == 1;
+    execs.swap(container->execs);
+  }
+  for (const auto& [exec_id, exec] : execs) exec.process->lost(killed_status);
+  execs.clear();
+  container->first->abandon_stdio();
+  if (const auto connected = agent()) {
+    try {
+      if (last)
+        connected->destroy_sandbox(farewell_deadline);
+      else
+        connected->remove_container(id, true, remove_deadline);
+    } catch (const Error&) {
+      // the VM goes with the last container in any case; before that, the agent has lost the container itself
+    }
+  }
+  if (last)
+    end_vm();
+  else if (storage)
+    storage->detach(id);
+  try {
+    run_hooks(spawner, container->hooks.poststop, "poststop", container->bundle,
+              hook_state(*container, oci::Status::stopped));
+  } catch (const Error&) {
+    // the specification: a failing poststop hook is a warning, the delete goes on
+  }
+  {
+    const std::lock_guard lock(mutex);
+    containers.erase(id);
+  }
+  if (last) remove_pod();
+  return state;
+}
+
+// ---- after the sandbox process's own death ----
+
+void clean_up_dead_sandbox(const std::string& state_dir) {
+  const std::string journal_folder = state_dir + "/journal";
+  std::string problems;
+  struct stat status;
+  if (::stat(journal_folder.c_str(), &status) == 0) {
+    journal::Journal journal(journal_folder);
+    plugin::Registry registry;
+    plugin::HostEnvironment environment;
+    environment.journal = &journal;
+    std::vector<std::string> damaged;
+    for (const auto& record : journal.records(&damaged)) {
+      try {
+        if (record.kind == journal::core_kind)
+          journal::undo_core(record);
+        else
+          plugin::undo(registry, environment, plugin::Limits::within(60s), record);
+        journal.done(record.id);
+      } catch (const Error& error) {
+        problems += (problems.empty() ? "" : "; ") + std::string(error.what());
+      }
+    }
+    for (const auto& name : damaged) problems += (problems.empty() ? "" : "; ") + ("damaged record \"" + name + "\"");
+  }
+  if (!problems.empty())
+    throw Error(ErrorCode::internal, "clean up after a dead sandbox", state_dir).because(problems);
+  journal::undo_core(journal::remove_folder(state_dir, true));
+}
+
+} // namespace nacre::sandbox

@@ -1,0 +1,22 @@
+// How large the VM is: the configuration's defaults plus what the pod's containers are limited to.
+#pragma once
+
+#include "config/config.hpp"
+#include "oci/spec.hpp"
+
+#include <cstdint>
+
+namespace nacre::sandbox {
+
+struct GuestSize {
+  std::uint32_t vcpus = 1;
+  std::uint64_t memory_bytes = 0;
+  bool operator==(const GuestSize&) const = default;
+};
+
+// The defaults hold the guest itself; a container's CPU quota and memory limit come on top, as with Kata. vCPUs are
+// never more than the host's CPUs. Memory is a multiple of 2 MiB. Throws Error when a limit is absurd.
+GuestSize size_guest(const config::GuestOptions& options, const oci::Resources& resources, unsigned host_cpus,
+                     std::uint64_t host_memory_bytes);
+
+} // namespace nacre::sandbox

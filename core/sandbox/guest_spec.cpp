@@ -1,0 +1,140 @@
+#include "sandbox/guest_spec.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <sys/vfs.h>
+
+namespace nacre::sandbox {
+namespace {
+
+namespace json = boost::json;
+
+bool is_below(std::string_view path, std::string_view folder) {
+  return path == folder || (path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/');
+}
+
+std::string absolute(const std::string& source, const std::string& bundle) {
+  return source.starts_with("/") ? source : bundle + "/" + source;
+}
+
+std::uint64_t file_system_bytes(const std::string& path) {
+  struct statfs status;
+  if (::statfs(path.c_str(), &status) < 0) return 0;
+  return static_cast<std::uint64_t>(status.f_blocks) * static_cast<std::uint64_t>(status.f_bsize);
+}
+
+GuestMountChoice choose(const oci::Mount& mount, const std::string& bundle) {
+  using How = GuestMountChoice::How;
+  if (!mount.is_bind()) return {How::keep, {}, 0};
+  const std::string source = absolute(mount.source, bundle);
+  if (mount.destination == "/dev/shm") return {How::shm, {}, file_system_bytes(source)};
+  // The host's own are of no use in another kernel, and no share can carry them.
+  if (is_below(source, "/proc") || is_below(source, "/sys") || is_below(source, "/dev"))
+    return {How::guest_own, {}, 0};
+  return {How::share, source, 0};
+}
+
+json::object* object_at(json::object& parent, std::string_view key) {
+  json::value* value = parent.if_contains(key);
+  return value ? value->if_object() : nullptr;
+}
+
+json::object shm_mount(std::uint64_t bytes) {
+  json::array options = {"nosuid", "noexec", "nodev", "mode=1777"};
+  if (bytes != 0) options.emplace_back("size=" + std::to_string(bytes));
+  return {{"destination", "/dev/shm"}, {"type", "tmpfs"}, {"source", "shm"}, {"options", std::move(options)}};
+}
+
+// Propagation towards the host does not exist; `rslave` on a share is already a fact of the pod's mount namespace.
+void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& choices, const GuestPaths& paths) {
+  json::value* list = document.if_contains("mounts");
+  if (!list || !list->is_array()) return;
+  auto& mounts = list->as_array();
+  for (std::size_t i = 0; i < mounts.size() && i < choices.size(); ++i) {
+    auto& mount = mounts[i].as_object();
+    if (choices[i].how == GuestMountChoice::How::shm) mount = shm_mount(choices[i].shm_bytes);
+    if (choices[i].how == GuestMountChoice::How::share) {
+      mount["source"] = paths.mount_sources.at(i);
+      mount["type"] = "bind";
+      mount.erase("uidMappings"); // the share has the host's numbers
+      mount.erase("gidMappings");
+    }
+  }
+}
+
+// The guest's network namespace is the pod's. A path names a namespace of the host's; where it is one of this pod's, the
+// guest has a single pod anyway.
+void edit_namespaces(json::object& linux_section) {
+  json::value* list = linux_section.if_contains("namespaces");
+  if (!list || !list->is_array()) return;
+  json::array kept;
+  for (auto& entry : list->as_array()) {
+    auto* ns = entry.if_object();
+    const json::value* type = ns ? ns->if_contains("type") : nullptr;
+    if (!type || !type->is_string() || type->as_string() == "network") continue;
+    ns->erase("path");
+    kept.push_back(std::move(*ns));
+  }
+  *list = std::move(kept);
+}
+
+void edit_resources(json::object& linux_section) {
+  json::object* resources = object_at(linux_section, "resources");
+  if (!resources) return;
+  // Numbers of the host's disks, interfaces and CPUs mean nothing in the guest.
+  for (const char* key : {"blockIO", "network", "rdma", "hugepageLimits", "unified"}) resources->erase(key);
+  if (json::object* cpu = object_at(*resources, "cpu"))
+    for (const char* key : {"cpus", "mems", "realtimeRuntime", "realtimePeriod"}) cpu->erase(key);
+  if (json::object* memory = object_at(*resources, "memory"))
+    // The guest has no swap, and cgroup v2 no kernel memory limits.
+    for (const char* key : {"swap", "swappiness", "kernel", "kernelTCP", "disableOOMKiller", "useHierarchy",
+                            "checkBeforeUpdate"})
+      memory->erase(key);
+}
+
+void edit_linux(json::object& document, const GuestSpecOptions& options) {
+  json::object* linux_section = object_at(document, "linux");
+  if (!linux_section) linux_section = &(document["linux"] = json::object()).as_object();
+  edit_namespaces(*linux_section);
+  edit_resources(*linux_section);
+  (*linux_section)["cgroupsPath"] = "/nacre/" + options.container_id; // the guest has no systemd
+  linux_section->erase("intelRdt");
+  linux_section->erase("personality");
+  if (!options.seccomp) linux_section->erase("seccomp");
+  if (!options.guest_labels) linux_section->erase("mountLabel");
+}
+
+void edit_labels(json::object& process, const GuestSpecOptions& options) {
+  if (options.guest_labels) return;
+  process.erase("apparmorProfile");
+  process.erase("selinuxLabel");
+}
+
+} // namespace
+
+std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle) {
+  std::vector<GuestMountChoice> choices;
+  for (const auto& mount : spec.mounts) choices.push_back(choose(mount, bundle));
+  return choices;
+}
+
+json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMountChoice>& choices,
+                             const GuestPaths& paths, const GuestSpecOptions& options) {
+  json::object document = spec.document;
+  document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
+  document.erase("hooks");
+  document.erase("annotations"); // crun acts on some (run.oci.handler), and they were meant for the host's runtime
+  edit_mounts(document, choices, paths);
+  edit_linux(document, options);
+  if (json::object* process = object_at(document, "process")) edit_labels(*process, options);
+  return document;
+}
+
+json::object make_guest_process(json::object process, const GuestSpecOptions& options) {
+  edit_labels(process, options);
+  return process;
+}
+
+} // namespace nacre::sandbox

@@ -1,0 +1,45 @@
+#include "sandbox/plugin_set.hpp"
+
+namespace nacre::sandbox {
+namespace {
+
+std::string checked_options(const config::Config& config, const plugin::Plugin& plugin) {
+  const auto schema = config::parse_schema(plugin.options_schema());
+  return config.check(plugin.identity().kind, plugin.name(), schema).json;
+}
+
+} // namespace
+
+PluginSet::PluginSet(const config::Config& config, plugin::Registry& registry, plugin::HostEnvironment& environment) {
+  const auto& runtime = config.runtime();
+  const auto limits = plugin::Limits::none();
+  const auto& hypervisor = registry.load(plugin::Kind::hypervisor, runtime.hypervisor);
+  for (const auto& name : runtime.security) {
+    const auto& loaded = registry.load(plugin::Kind::security, name);
+    securities.emplace_back(loaded, environment, limits, checked_options(config, loaded));
+  }
+  for (const auto& name : runtime.storage) {
+    const auto& loaded = registry.load(plugin::Kind::storage, name);
+    storages.emplace_back(loaded, environment, limits, checked_options(config, loaded));
+  }
+  for (const auto& name : runtime.network) {
+    const auto& loaded = registry.load(plugin::Kind::network, name);
+    networks.emplace_back(loaded, environment, limits, checked_options(config, loaded));
+  }
+  vm.emplace(plugin::Hypervisor(hypervisor).create(environment, limits, checked_options(config, hypervisor)));
+}
+
+plugin::Plan PluginSet::plan() {
+  std::vector<plugin::Need> needs;
+  for (auto& storage : storages) needs.push_back(plugin::need_of(storage, {}));
+  for (auto& network : networks) needs.push_back(plugin::need_of(network, {}));
+  return plugin::make_plan(plugin::offer_of(*vm, {}), needs);
+}
+
+bool PluginSet::has_guest_labels() const {
+  for (const auto& security : securities)
+    if (security.plugin().has(NACRE_SEC_GUEST_LABEL)) return true;
+  return false;
+}
+
+} // namespace nacre::sandbox

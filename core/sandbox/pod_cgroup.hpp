@@ -1,0 +1,54 @@
+// The pod's cgroup on the host, with the cgroupfs driver: VMM, helpers, holders and the sandbox process are in it, in
+// every hierarchy that is mounted (v1, v2, or both). No limits are set: the guest's memory is the limit, and its kernel
+// enforces the containers'.
+#pragma once
+
+#include "journal/journal.hpp"
+
+#include <string>
+#include <vector>
+
+namespace nacre::sandbox {
+
+struct CgroupHierarchy {
+  std::string mount_point;     // "/sys/fs/cgroup/memory"
+  std::string root;            // what of the hierarchy is mounted there: "/" but in a container
+  std::vector<std::string> controllers; // v1; empty: v2
+};
+
+// From the text of /proc/self/mountinfo.
+std::vector<CgroupHierarchy> find_hierarchies(const std::string& mountinfo);
+
+// linux.cgroupsPath as a path below the hierarchy's root. "slice:prefix:name" becomes the folders that systemd would
+// make ("/a.slice/a-b.slice/prefix-name.scope"); a relative or empty path is below `/`, as runc has it.
+std::string cgroup_path(const std::string& cgroups_path, const std::string& container_id);
+
+class PodCgroup {
+ public:
+  // Makes what is missing; the pod's own folders have a record in the journal before. Throws Error.
+  PodCgroup(journal::Journal& journal, const std::string& path);
+  // Of hierarchies given, for tests.
+  PodCgroup(journal::Journal& journal, const std::string& path, std::vector<CgroupHierarchy> hierarchies);
+
+  // cgroup.procs of every hierarchy.
+  const std::vector<std::string>& procs_files() const noexcept { return procs_files_; }
+  void join(int pid) const; // a process that has ended meanwhile is fine
+  // The calling process goes back to where it was when this object was made.
+  void leave() const noexcept;
+  // Removes what was made, if nothing is in it any more. Throws Error.
+  void remove();
+
+ private:
+  struct Made {
+    std::string path;
+    std::uint64_t record; // 0: a folder above the pod's
+  };
+  void make(const CgroupHierarchy& hierarchy, const std::string& path);
+
+  journal::Journal& journal_;
+  std::vector<std::string> procs_files_;
+  std::vector<std::string> own_procs_files_; // where the sandbox process came from
+  std::vector<Made> made_;                   // parents first
+};
+
+} // namespace nacre::sandbox

@@ -1,0 +1,151 @@
+#include "sandbox/pod_vm.hpp"
+
+#include "agent_client/dial.hpp"
+#include "base/error.hpp"
+#include "oci/file_io.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+namespace nacre::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr std::size_t console_tail_bytes = 16 * 1024;
+constexpr auto operation_limit = 60s; // of one QMP-like conversation; a slow host is slow
+
+plugin::Limits limits(int cancel_fd = -1) { return plugin::Limits::within(operation_limit, cancel_fd); }
+
+// User and system time of a process, in clock ticks: fields 14 and 15 of /proc/PID/stat.
+std::uint64_t cpu_ticks(int pid) {
+  const auto text = oci::read_file("/proc/" + std::to_string(pid) + "/stat", 4096, "read");
+  if (!text) return 0;
+  const auto end_of_name = text->rfind(')');
+  if (end_of_name == std::string::npos) return 0;
+  unsigned long long user = 0, system = 0;
+  if (std::sscanf(text->c_str() + end_of_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+                  &system) != 2)
+    return 0;
+  return user + system;
+}
+
+} // namespace
+
+PodVm::PodVm(plugin::Vm& vm, agent_client::IoLoop& loop, std::function<void(const std::string&)> died)
+    : vm_(vm), loop_(loop), died_(std::move(died)), console_(loop, console_tail_bytes) {}
+
+PodVm::~PodVm() { stop(); }
+
+void PodVm::start(plugin::VmDescription description) {
+  description.console = sdk::Fd(console_.take_writer().release());
+  {
+    const std::lock_guard lock(mutex_);
+    started_ = true;
+    vm_.start(limits(), std::move(description));
+    const auto processes = vm_.processes();
+    if (!processes.pids.empty()) vmm_pid_ = processes.pids.front();
+  }
+  if (vmm_pid_ > 0) {
+    // The VMM is a child of ours that only the loop reaps, so the pid cannot have been given to another meanwhile.
+    vmm_pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, vmm_pid_, 0)));
+    if (!vmm_pidfd_)
+      throw Error::from_errno(errno, "watch the virtual machine monitor", plugin().label());
+  }
+  watch();
+}
+
+void PodVm::watch() {
+  loop_.run([this] {
+    if (const int fd = vm_.events_fd(); fd >= 0)
+      events_watch_ = loop_.add(fd, EPOLLIN, [this](std::uint32_t) { handle_events(); });
+    if (vmm_pidfd_)
+      end_watch_ = loop_.add(vmm_pidfd_.get(), EPOLLIN, [this](std::uint32_t) { report_death("it has ended"); });
+  });
+}
+
+// On the loop's thread.
+void PodVm::handle_events() {
+  const plugin::Events events = vm_.take_events(); // reads a socket: no call of the plugin is under way in it
+  if (events.ended) {
+    loop_.remove(events_watch_);
+    events_watch_ = 0;
+  }
+  for (const auto& event : events.list) {
+    if (event.kind == NACRE_EVENT_VM_EXITED) return report_death("it has ended");
+    if (event.kind == NACRE_EVENT_GUEST_PANIC) return report_death("the guest's kernel panicked");
+    if (event.kind == NACRE_EVENT_GUEST_RESET) return report_death("the guest reset itself");
+  }
+}
+
+void PodVm::report_death(const std::string& how) {
+  loop_.remove(events_watch_);
+  loop_.remove(end_watch_);
+  events_watch_ = end_watch_ = 0;
+  if (const auto died = std::exchange(died_, nullptr)) died(how);
+}
+
+std::uint64_t PodVm::signs_of_life() const {
+  return console_.tail().total() + (vmm_pid_ > 0 ? cpu_ticks(vmm_pid_) : 0);
+}
+
+UniqueFd PodVm::connect(std::chrono::milliseconds quiet_limit, agent_client::HelloResult& hello) {
+  agent_client::HelloOptions options;
+  options.cancel_fd = vmm_pidfd_.get();
+  options.quiet_limit = quiet_limit;
+  options.signs_of_life = [this] { return signs_of_life(); };
+  plugin::AgentChannel channel;
+  {
+    const std::lock_guard lock(mutex_);
+    channel = vm_.connect(limits(vmm_pidfd_.get()));
+  }
+  UniqueFd fd;
+  switch (channel.kind) {
+  case NACRE_CHANNEL_FD: fd = UniqueFd(channel.fd.release()); break;
+  case NACRE_CHANNEL_VSOCK: fd = agent_client::dial_vsock(channel.cid, channel.port, options); break;
+  case NACRE_CHANNEL_HYBRID_VSOCK: fd = agent_client::dial_hybrid_vsock(channel.path, channel.port, options); break;
+  default:
+    throw Error(ErrorCode::unimplemented, "connect to the agent")
+        .because("plugin " + plugin().label() + " offers channel kind " + std::to_string(channel.kind));
+  }
+  if (!fd)
+    throw Error(ErrorCode::unavailable, "connect to the agent")
+        .because("plugin " + plugin().label() + " gave no channel");
+  hello = agent_client::exchange_hello(fd.get(), options);
+  return fd;
+}
+
+std::string PodVm::add_device(plugin::Device device) {
+  const std::lock_guard lock(mutex_);
+  return vm_.add_device(limits(vmm_pidfd_.get()), std::move(device)).address;
+}
+
+void PodVm::remove_device(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  vm_.remove_device(limits(vmm_pidfd_.get()), id);
+}
+
+std::map<std::string, std::string> PodVm::addresses() {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> found;
+  for (const auto& device : vm_.describe(limits(vmm_pidfd_.get()))) found[device.id] = device.address;
+  return found;
+}
+
+void PodVm::stop() noexcept {
+  try {
+    loop_.run([this] {
+      loop_.remove(events_watch_);
+      loop_.remove(end_watch_);
+      events_watch_ = end_watch_ = 0;
+      died_ = nullptr;
+    });
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(started_, false)) vm_.stop(limits(), false);
+  } catch (const std::exception&) {
+    // HostProcesses ends the VMM in any case
+  }
+}
+
+} // namespace nacre::sandbox

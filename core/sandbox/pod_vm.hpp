@@ -1,0 +1,64 @@
+// The pod's virtual machine: started, reached, watched and ended.
+#pragma once
+
+#include "agent_client/hello.hpp"
+#include "agent_client/io_loop.hpp"
+#include "base/unique_fd.hpp"
+#include "plugin/hypervisor.hpp"
+#include "sandbox/tail_reader.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace nacre::sandbox {
+
+class PodVm {
+ public:
+  // `died` is called once, on the loop's thread, when the VM ends without stop(); the text says how.
+  PodVm(plugin::Vm& vm, agent_client::IoLoop& loop, std::function<void(const std::string& how)> died);
+  ~PodVm();
+  PodVm(const PodVm&) = delete;
+  PodVm& operator=(const PodVm&) = delete;
+
+  // Spawns the VMM; returns when the vCPUs run. The console is filled in. From any thread, as all of these.
+  void start(plugin::VmDescription description);
+  // Connects to the agent and exchanges the hello; gives up when the VM dies or shows no life for `quiet_limit`.
+  UniqueFd connect(std::chrono::milliseconds quiet_limit, agent_client::HelloResult& hello);
+  // The guest's address of a device added: PCI path, or "".
+  std::string add_device(plugin::Device device);
+  void remove_device(const std::string& id);
+  // Of devices that were there from the start: id -> guest address.
+  std::map<std::string, std::string> addresses();
+  // Idempotent; never throws. `died` is not called any more.
+  void stop() noexcept;
+
+  // Readable once the VMM has ended; -1 before start() or where the plugin runs none. Borrowed.
+  int ended_fd() const noexcept { return vmm_pidfd_.get(); }
+  int vmm_pid() const noexcept { return vmm_pid_; }
+  // The tail of the guest's console.
+  const TextTail& console() const noexcept { return console_.tail(); }
+  void catch_up() { console_.catch_up(); }
+  const plugin::Plugin& plugin() const noexcept { return vm_.plugin(); }
+
+ private:
+  void watch();
+  void handle_events();
+  void report_death(const std::string& how);
+  std::uint64_t signs_of_life() const;
+
+  plugin::Vm& vm_;
+  agent_client::IoLoop& loop_;
+  std::function<void(const std::string&)> died_;
+  TailReader console_;
+  std::mutex mutex_; // calls on the handle must not be concurrent
+  UniqueFd vmm_pidfd_;
+  int vmm_pid_ = 0;
+  bool started_ = false;
+  agent_client::IoLoop::Id events_watch_ = 0, end_watch_ = 0;
+};
+
+} // namespace nacre::sandbox

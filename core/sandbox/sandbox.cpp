@@ -1,0 +1,173 @@
+#include "sandbox/sandbox.hpp"
+
+#include "base/error.hpp"
+#include "sandbox/sandbox_impl.hpp"
+
+namespace nacre::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto call_deadline = 60s;
+
+// containerd's runc shim knows these two texts; callers of the command line too.
+Error no_container() { return Error(ErrorCode::not_found, "container does not exist"); }
+Error not_running() { return Error(ErrorCode::failed_precondition, "container not running"); }
+
+void refuse_stopped(const GuestProcess& process) {
+  if (process.stopped()) throw not_running();
+}
+
+} // namespace
+
+const char* to_string(ProcessStatus status) {
+  switch (status) {
+  case ProcessStatus::created: return "created";
+  case ProcessStatus::running: return "running";
+  case ProcessStatus::paused: return "paused";
+  default: return "stopped";
+  }
+}
+
+std::shared_ptr<Container> Sandbox::Impl::find(const std::string& id) const {
+  const std::lock_guard lock(mutex);
+  const auto found = containers.find(id);
+  if (found == containers.end()) throw no_container();
+  return found->second;
+}
+
+std::shared_ptr<GuestProcess> Sandbox::Impl::find_process(const std::string& container_id,
+                                                          const std::string& exec_id) const {
+  const auto container = find(container_id);
+  if (exec_id.empty()) return container->first;
+  const std::lock_guard lock(mutex);
+  const auto found = container->execs.find(exec_id);
+  if (found == container->execs.end()) throw Error(ErrorCode::not_found, "process does not exist", exec_id);
+  return found->second.process;
+}
+
+std::shared_ptr<agent_client::AgentClient> Sandbox::Impl::agent() const {
+  const std::lock_guard lock(mutex);
+  return client;
+}
+
+std::shared_ptr<agent_client::AgentClient> Sandbox::Impl::need_agent() const {
+  const std::lock_guard lock(mutex);
+  if (!death.empty()) throw Error(ErrorCode::unavailable, "ask the guest").because(death);
+  if (!client) throw Error(ErrorCode::unavailable, "ask the guest").because("its agent is not there");
+  return client;
+}
+
+Sandbox::Sandbox(SandboxOptions options, SandboxEvents events)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(events))) {}
+
+Sandbox::~Sandbox() = default;
+
+int Sandbox::create_container(CreateRequest request) {
+  return impl_->create_container(std::move(request))->first->pid();
+}
+
+int Sandbox::start_container(const std::string& container_id) {
+  impl_->start_container(container_id);
+  return impl_->find(container_id)->first->pid();
+}
+
+void Sandbox::add_exec(ExecRequest request) { impl_->add_exec(std::move(request)); }
+
+int Sandbox::start_exec(const std::string& container_id, const std::string& exec_id) {
+  return impl_->start_exec(container_id, exec_id);
+}
+
+void Sandbox::kill(const std::string& container_id, const std::string& exec_id, int signal, bool all) {
+  const auto process = impl_->find_process(container_id, exec_id);
+  refuse_stopped(*process);
+  agent_client::v1::SignalProcessRequest request;
+  request.set_container_id(container_id);
+  request.set_exec_id(exec_id);
+  request.set_signal(static_cast<std::uint32_t>(signal));
+  request.set_all(all && exec_id.empty());
+  try {
+    impl_->need_agent()->signal_process(request, call_deadline);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::not_found || process->stopped()) throw not_running();
+    throw;
+  }
+}
+
+void Sandbox::resize_pty(const std::string& container_id, const std::string& exec_id, int rows, int columns) {
+  const auto process = impl_->find_process(container_id, exec_id);
+  refuse_stopped(*process);
+  agent_client::v1::ResizePtyRequest request;
+  request.set_container_id(container_id);
+  request.set_exec_id(exec_id);
+  request.set_rows(static_cast<std::uint32_t>(rows));
+  request.set_columns(static_cast<std::uint32_t>(columns));
+  impl_->need_agent()->resize_pty(request, call_deadline);
+}
+
+void Sandbox::close_stdin(const std::string& container_id, const std::string& exec_id) {
+  impl_->find_process(container_id, exec_id)->close_stdin();
+}
+
+ProcessState Sandbox::state(const std::string& container_id, const std::string& exec_id) const {
+  return impl_->find_process(container_id, exec_id)->state();
+}
+
+std::vector<ProcessState> Sandbox::processes(const std::string& container_id) const {
+  const auto container = impl_->find(container_id);
+  std::vector<ProcessState> states{container->first->state()};
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& [id, exec] : container->execs) states.push_back(exec.process->state());
+  return states;
+}
+
+void Sandbox::on_exit(const std::string& container_id, const std::string& exec_id,
+                      std::function<void(const ProcessState&)> callback) {
+  impl_->find_process(container_id, exec_id)->on_exit(std::move(callback));
+}
+
+ProcessState Sandbox::delete_process(const std::string& container_id, const std::string& exec_id) {
+  return exec_id.empty() ? impl_->delete_container(container_id) : impl_->delete_exec(container_id, exec_id);
+}
+
+void Sandbox::pause(const std::string& container_id) {
+  const auto container = impl_->find(container_id);
+  refuse_stopped(*container->first);
+  impl_->need_agent()->pause_container(container_id, call_deadline);
+  container->first->set_paused(true);
+  impl_->write_state(*container, oci::Status::paused);
+}
+
+void Sandbox::resume(const std::string& container_id) {
+  const auto container = impl_->find(container_id);
+  refuse_stopped(*container->first);
+  impl_->need_agent()->resume_container(container_id, call_deadline);
+  container->first->set_paused(false);
+  impl_->write_state(*container, oci::Status::running);
+}
+
+void Sandbox::update(const std::string& container_id, const std::string& resources_json) {
+  refuse_stopped(*impl_->find(container_id)->first);
+  impl_->need_agent()->update_container(container_id, resources_json, call_deadline);
+}
+
+bool Sandbox::empty() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->containers.empty();
+}
+
+void Sandbox::shutdown() noexcept {
+  try {
+    impl_->lose_processes();
+  } catch (const std::exception&) {
+  }
+  const std::lock_guard structural(impl_->structure);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->containers.clear();
+  }
+  impl_->remove_pod();
+}
+
+Timeline& Sandbox::timeline() { return impl_->timeline; }
+
+} // namespace nacre::sandbox

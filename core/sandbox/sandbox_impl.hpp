@@ -1,0 +1,120 @@
+// The inside of a Sandbox. One noun a file: startup.cpp brings the pod up, container_life.cpp and exec_life.cpp do what
+// the Task service asks, ending.cpp takes everything down.
+//
+// Locks, outer to inner: `structure` (what creates, starts and deletes; long), `mutex` (the tables; short). Callbacks on
+// the loop's thread take `mutex` only.
+#pragma once
+
+#include "agent_client/agent_client.hpp"
+#include "agent_client/event_stream.hpp"
+#include "agent_client/io_loop.hpp"
+#include "config/config.hpp"
+#include "journal/journal.hpp"
+#include "launch/pod_mounts.hpp"
+#include "launch/spawner.hpp"
+#include "plugin/host_environment.hpp"
+#include "plugin/plan.hpp"
+#include "plugin/registry.hpp"
+#include "sandbox/confinement.hpp"
+#include "sandbox/container.hpp"
+#include "sandbox/host_process.hpp"
+#include "sandbox/plugin_set.hpp"
+#include "sandbox/pod_cgroup.hpp"
+#include "sandbox/pod_folder.hpp"
+#include "sandbox/pod_network.hpp"
+#include "sandbox/pod_storage.hpp"
+#include "sandbox/pod_vm.hpp"
+#include "sandbox/sandbox.hpp"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace nacre::sandbox {
+
+struct Sandbox::Impl {
+  Impl(SandboxOptions sandbox_options, SandboxEvents sandbox_events);
+  ~Impl();
+
+  // startup.cpp
+  void start_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder);
+  void load_plugins();
+  void make_journal();
+  void make_cgroup(const oci::Spec& spec, const std::string& container_id, int holder_pid);
+  void make_mounts();
+  plugin::VmDescription describe_vm(const oci::Spec& spec);
+  void start_vm(plugin::VmDescription description);
+  void connect_agent();
+  void create_guest_sandbox(const oci::Spec& spec);
+  std::unique_ptr<launch::Holder> spawn_holder(const oci::Spec& spec);
+  Error with_report(const Error& error);
+
+  // container_life.cpp
+  std::shared_ptr<Container> create_container(CreateRequest request);
+  void create_in_guest(Container& container, const oci::Spec& spec, const PodStorage::Attached& attached,
+                       const std::vector<GuestMountChoice>& choices);
+  void start_container(const std::string& id);
+  void write_state(Container& container, oci::Status status);
+  std::string hook_state(Container& container, oci::Status status);
+  void record_timeline();
+
+  // exec_life.cpp
+  void add_exec(ExecRequest request);
+  int start_exec(const std::string& container_id, const std::string& exec_id);
+
+  // ending.cpp
+  ProcessState delete_container(const std::string& id);
+  ProcessState delete_exec(const std::string& container_id, const std::string& exec_id);
+  void vm_died(const std::string& how); // on the loop's thread
+  void lose_processes();
+  void end_vm() noexcept;               // VM, helpers, mounts, NICs
+  void remove_pod() noexcept;           // and what is left on the host: cgroup, folder, journal
+
+  // Any thread.
+  bool is_known(const std::string& container_id) const;
+  std::shared_ptr<Container> find(const std::string& id) const; // throws not_found
+  std::shared_ptr<GuestProcess> find_process(const std::string& container_id, const std::string& exec_id) const;
+  std::shared_ptr<agent_client::AgentClient> agent() const;     // null: none
+  std::shared_ptr<agent_client::AgentClient> need_agent() const; // throws unavailable
+  GuestProcess::Callbacks process_callbacks();
+  void handle_event(const agent_client::v1::Event& event);
+
+  SandboxOptions options;
+  SandboxEvents events;
+  std::string sandbox_id;
+  Timeline timeline;
+
+  mutable std::mutex structure;
+  mutable std::mutex mutex;
+  std::map<std::string, std::shared_ptr<Container>> containers; // under mutex
+  std::shared_ptr<agent_client::AgentClient> client;            // under mutex
+  std::string death;                                            // under mutex; why the VM is gone, "" while it is not
+  std::atomic<bool> starting = false; // somebody waits for the VM and will take everything down if it dies
+
+  // In the order of their making; they go in the reverse order. The journal outlives what writes to it.
+  agent_client::IoLoop loop;
+  std::optional<config::Config> config;
+  std::unique_ptr<journal::Journal> journal;
+  std::unique_ptr<PodFolder> folder;
+  launch::Spawner spawner;
+  std::unique_ptr<PodCgroup> cgroup;
+  plugin::HostEnvironment environment;
+  std::unique_ptr<plugin::Registry> registry;
+  std::unique_ptr<HostProcesses> processes;
+  std::unique_ptr<PluginSet> plugins;
+  std::unique_ptr<Confinement> confinement;
+  plugin::Plan plan;
+  std::unique_ptr<launch::PodMounts> mounts;
+  std::unique_ptr<PodVm> vm;
+  std::unique_ptr<PodStorage> storage;
+  std::unique_ptr<PodNetwork> network;
+  std::shared_ptr<agent_client::EventStream> event_stream;
+  std::string boot_id;
+  std::thread janitor; // takes the VM down after its death
+};
+
+} // namespace nacre::sandbox

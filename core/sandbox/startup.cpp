@@ -1,0 +1,222 @@
+// From a bundle to a virtual machine whose agent has answered.
+#include "sandbox/sandbox_impl.hpp"
+
+#include "base/error.hpp"
+#include "base/paths.hpp"
+#include "launch/proto/plan.pb.h"
+#include "oci/file_io.hpp"
+#include "sandbox/failure_report.hpp"
+#include "sandbox/guest_sizing.hpp"
+#include "sandbox/host_hooks.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+
+namespace nacre::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto quiet_limit = 30000ms;       // of a boot that shows no sign of life
+constexpr auto guest_setup_deadline = 120s; // CreateSandbox: modules, network, mounts
+constexpr std::size_t words_limit = 800;
+constexpr std::size_t resolv_conf_limit = 64 * 1024;
+
+std::uint64_t host_memory() {
+  struct sysinfo info;
+  if (::sysinfo(&info) < 0) throw_errno("ask for the host's memory");
+  return std::uint64_t{info.totalram} * info.mem_unit;
+}
+
+UniqueFd open_netns(int pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
+  return UniqueFd(check_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open network namespace", path));
+}
+
+// The text of what the container will see as /etc/resolv.conf, for the guest's own.
+std::string resolv_conf_of(const oci::Spec& spec) {
+  for (const auto& mount : spec.mounts)
+    if (mount.destination == "/etc/resolv.conf" && mount.source.starts_with("/"))
+      return oci::read_file(mount.source, resolv_conf_limit, "read").value_or(std::string());
+  return {};
+}
+
+std::string guest_hostname(const oci::Spec& spec) { return spec.hostname.substr(0, 64); }
+
+void log_nothing(plugin::LogLevel, const std::string&, std::string_view) {}
+
+} // namespace
+
+Sandbox::Impl::Impl(SandboxOptions sandbox_options, SandboxEvents sandbox_events)
+    : options(std::move(sandbox_options)), events(std::move(sandbox_events)) {}
+
+void Sandbox::Impl::load_plugins() {
+  {
+    const auto phase = timeline.phase("config");
+    config.emplace(config::load({options.config_file}));
+    config->guest().require_files();
+  }
+  const auto phase = timeline.phase("plugins");
+  environment.log = log_nothing;
+  environment.spawn = [this](const plugin::Limits& limits, plugin::SpawnRequest request) {
+    return processes->spawn(limits, std::move(request));
+  };
+  environment.signal_process = [this](int pid, int signal) { processes->signal(pid, signal); };
+  registry = std::make_unique<plugin::Registry>(config->runtime().extra_plugin_dir);
+  plugins = std::make_unique<PluginSet>(*config, *registry, environment);
+}
+
+void Sandbox::Impl::make_journal() {
+  const auto phase = timeline.phase("journal");
+  journal = std::make_unique<journal::Journal>(options.state_dir + "/journal");
+  folder = std::make_unique<PodFolder>(*journal);
+  environment.journal = journal.get();
+  environment.pod_folder = folder->plugins();
+  processes = std::make_unique<HostProcesses>(spawner, loop, *journal);
+  confinement = std::make_unique<Confinement>(plugins->securities, sandbox_id);
+  processes->set_confine([this](const plugin::SpawnRequest& request, launch::ProcessPlan& process_plan) {
+    confinement->confine(request, process_plan);
+  });
+}
+
+void Sandbox::Impl::make_cgroup(const oci::Spec& spec, const std::string& container_id, int holder_pid) {
+  const auto phase = timeline.phase("cgroup");
+  cgroup = std::make_unique<PodCgroup>(*journal, cgroup_path(spec.linux.cgroups_path, container_id));
+  cgroup->join(holder_pid);
+  cgroup->join(::getpid());
+  processes->set_cgroup(cgroup->procs_files());
+}
+
+void Sandbox::Impl::make_mounts() {
+  const auto phase = timeline.phase("pod-mounts");
+  launch::PodMountsOptions mount_options;
+  mount_options.staging_folder = folder->staging();
+  for (const auto& file : {config->guest().kernel, config->guest().initrd, config->guest().image})
+    if (!file.empty()) mount_options.read_only.push_back(file);
+  mount_options.writable.push_back(folder->plugins());
+  mounts = std::make_unique<launch::PodMounts>(spawner, mount_options);
+  processes->set_pod_mounts(mounts->namespace_fd());
+}
+
+plugin::VmDescription Sandbox::Impl::describe_vm(const oci::Spec& spec) {
+  const auto& guest = config->guest();
+  const GuestSize size = size_guest(guest, spec.linux.resources, static_cast<unsigned>(::get_nprocs()), host_memory());
+  plugin::VmDescription description;
+  description.id = sandbox_id;
+  description.ram_backing = plan.ram_backing;
+  description.memory_bytes = description.memory_max_bytes = size.memory_bytes;
+  description.vcpus = description.vcpus_max = size.vcpus;
+  description.kernel = guest.kernel;
+  description.initrd = guest.initrd;
+  description.image = guest.image;
+  description.kernel_params = plugins->vm->channel().kernel_params;
+  const auto& agent_options = config->agent();
+  if (agent_options.enable_debug) description.kernel_params += " nacre.debug";
+  if (agent_options.debug_console_enabled) description.kernel_params += " nacre.debug_console";
+  if (!guest.kernel_params.empty()) description.kernel_params += " " + guest.kernel_params;
+  description.debug = config->runtime().enable_debug || agent_options.enable_debug;
+  return description;
+}
+
+// Everything that must be there before the first instruction of the guest, and no more: the rest happens while it boots.
+void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder) {
+  load_plugins();
+  {
+    const auto phase = timeline.phase("plan");
+    plan = plugins->plan();
+  }
+  make_journal();
+  if (spec.process) confinement->set_label(spec.process->selinux_label);
+  make_cgroup(spec, request.container_id, holder.pid());
+  UniqueFd netns;
+  {
+    const auto phase = timeline.phase("netns");
+    // Without a namespace of its own the container would share the host's links, which a VM cannot.
+    const UniqueFd own = open_netns(::getpid());
+    netns = open_netns(holder.pid());
+    if (same_namespace(own.get(), netns.get())) netns.reset();
+  }
+  make_mounts();
+  vm = std::make_unique<PodVm>(*plugins->vm, loop, [this](const std::string& how) { vm_died(how); });
+  storage = std::make_unique<PodStorage>(plugins->storages, *mounts, *vm);
+  network = std::make_unique<PodNetwork>(plugins->networks, std::move(netns), *vm);
+  auto description = describe_vm(spec);
+  {
+    const auto phase = timeline.phase("storage");
+    description.devices = storage->prepare(sandbox_id);
+  }
+  start_vm(std::move(description));
+}
+
+void Sandbox::Impl::start_vm(plugin::VmDescription description) {
+  {
+    const auto phase = timeline.phase("endpoints");
+    for (auto& device : network->open_present()) description.devices.push_back(std::move(device));
+  }
+  const auto phase = timeline.phase("vmm", plugins->vm->plugin().name());
+  vm->start(std::move(description));
+}
+
+void Sandbox::Impl::connect_agent() {
+  const auto phase = timeline.phase("agent");
+  agent_client::HelloResult hello;
+  UniqueFd fd = vm->connect(quiet_limit, hello);
+  boot_id = hello.boot_id;
+  auto connected = agent_client::AgentClient::connect(loop, std::move(fd), std::move(hello));
+  {
+    const std::lock_guard lock(mutex);
+    client = connected;
+  }
+  loop.run([&] {
+    event_stream = agent_client::EventStream::open(
+        connected, 0,
+        {[this](const auto& event) { handle_event(event); },
+         [this](const std::optional<Error>& error) {
+           vm_died(error ? "the agent's connection ended: " + std::string(error->what())
+                         : std::string("the agent ended its connection"));
+         }});
+  });
+}
+
+void Sandbox::Impl::create_guest_sandbox(const oci::Spec& spec) {
+  const auto phase = timeline.phase("guest-sandbox");
+  agent_client::v1::CreateSandboxRequest request;
+  request.set_sandbox_id(sandbox_id);
+  request.set_hostname(guest_hostname(spec));
+  request.set_resolv_conf(resolv_conf_of(spec));
+  *request.mutable_network() = network->for_guest();
+  for (auto& mount : storage->guest_mounts(vm->addresses())) *request.add_storages() = std::move(mount);
+  need_agent()->create_sandbox(request, guest_setup_deadline);
+}
+
+std::unique_ptr<launch::Holder> Sandbox::Impl::spawn_holder(const oci::Spec& spec) {
+  const auto phase = timeline.phase("holder");
+  launch::HolderPlan holder_plan;
+  if (const auto* ns = spec.linux.find("network")) {
+    holder_plan.set_new_netns(ns->path.empty());
+    holder_plan.set_netns_path(ns->path);
+  }
+  const auto* uts = spec.linux.find("uts");
+  if (uts && uts->path.empty()) holder_plan.set_hostname(spec.hostname);
+  const auto argv = spec.process ? spec.process->args : std::vector<std::string>{"nacre"};
+  return launch::Holder::spawn(holder_plan, argv);
+}
+
+Error Sandbox::Impl::with_report(const Error& error) {
+  std::string phase;
+  for (const auto& item : timeline.phases()) phase = item.name; // the last one entered
+  FailureFacts facts;
+  facts.phase = phase;
+  facts.plugin = vm->plugin().label();
+  facts.plugin_version = vm->plugin().identity().version;
+  if (processes) {
+    facts.vmm_ending = processes->ending(vm->vmm_pid());
+    facts.vmm_words = processes->last_words("vmm", words_limit);
+  }
+  vm->catch_up();
+  facts.console_words = vm->console().last_lines(words_limit);
+  return report_failure(error, facts);
+}
+
+} // namespace nacre::sandbox
