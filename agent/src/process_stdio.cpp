@@ -36,9 +36,11 @@ void ProcessStdio::start(StdioEnds ends) {
   terminal_ = ends.terminal;
   input_fd_ = std::move(ends.in);
   if (input_fd_) {
-    input_token_ = loop_.add(input_fd_.get(), [weak = weak_from_this()](std::uint32_t) {
+    input_token_ = loop_.add(input_fd_.get(), [weak = weak_from_this()](std::uint32_t events) {
       if (const auto self = weak.lock()) {
         const std::lock_guard inner(self->mutex_);
+        // A pipe whose last reader has closed it reports an error.
+        if ((events & EPOLLERR) != 0) self->lose_input_reader();
         self->write_input();
         self->send_more();
       }
@@ -102,15 +104,27 @@ void ProcessStdio::write_input() {
       loop_.arm(input_token_, input_fd_.get(), EPOLLOUT);
       return;
     } else if (errno != EINTR) {
-      close_input(); // EPIPE: the process has closed its stdin
+      lose_input_reader(); // EPIPE
       return;
     }
   }
-  if (!input_.ended()) return;
+  if (!input_fd_) return;
+  if (!input_.ended()) {
+    if (!terminal_) loop_.arm(input_token_, input_fd_.get(), 0); // a reader's going is reported all the same
+    return;
+  }
   close_input();
   // The end of a terminal's input is the terminal's end: closing the master sends SIGHUP to its foreground
   // processes.
   if (terminal_) end_output(stdout_);
+}
+
+// The process reads no more: the host is told, so that it closes its side too.
+void ProcessStdio::lose_input_reader() {
+  if (!input_fd_ || terminal_) return;
+  close_input();
+  input_reader_gone_ = true;
+  input_reader_gone_due_ = true;
 }
 
 void ProcessStdio::close_input() {
@@ -132,6 +146,7 @@ void ProcessStdio::attach(std::shared_ptr<StdioSink> sink, const Frame::Open& op
   sink_ = std::move(sink);
   sending_ = false;
   first_acknowledgement_due_ = true;
+  input_reader_gone_due_ = input_reader_gone_;
   read_output(stdout_);
   read_output(stderr_);
   send_more();
@@ -159,7 +174,15 @@ void ProcessStdio::receive(const StdioSink* sink, const Frame& frame) {
 
 void ProcessStdio::deliver(const Frame::Data& data) {
   if (data.channel() != Frame::STDIN) {
-    throw Error(Code::invalid_argument, "stdio stream has host data for an output channel");
+    if (!data.eof() || !data.bytes().empty()) {
+      throw Error(Code::invalid_argument, "stdio stream has host data for an output channel");
+    }
+    // Whoever read it has gone: the process gets EPIPE, or its terminal hangs up.
+    auto& output = data.channel() == Frame::STDERR ? stderr_ : stdout_;
+    end_output(output);
+    output.data.abandon();
+    if (terminal_) close_input();
+    return;
   }
   switch (input_.receive(data.offset(), data.bytes(), data.eof())) {
   case InputChannel::Received::taken:
@@ -201,6 +224,12 @@ bool ProcessStdio::next_frame(Frame& frame) {
     return acknowledge_input(input_.resume());
   }
   if (const auto offset = input_.next_acknowledgement()) return acknowledge_input(*offset);
+  if (input_reader_gone_due_) {
+    input_reader_gone_due_ = false;
+    frame.mutable_data()->set_channel(Frame::STDIN);
+    frame.mutable_data()->set_eof(true);
+    return true;
+  }
   for (auto* output : {&stderr_, &stdout_}) {
     if (!output->present) continue;
     auto piece = output->data.next();

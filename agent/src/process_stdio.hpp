@@ -76,6 +76,7 @@ private:
   void end_output(Output& output);
   void write_input();
   void close_input();
+  void lose_input_reader();
   void deliver(const v1::StdioFrame::Data& data);
   void acknowledge(const v1::StdioFrame::Ack& ack);
   bool next_frame(v1::StdioFrame& frame);
@@ -98,6 +99,8 @@ private:
   std::shared_ptr<StdioSink> sink_;
   bool sending_ = false;
   bool first_acknowledgement_due_ = false;
+  bool input_reader_gone_ = false;     // the process has closed its stdin
+  bool input_reader_gone_due_ = false; // the stream in place does not know yet
 };
 
 } // namespace nacre::agent

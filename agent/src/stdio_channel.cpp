@@ -4,7 +4,15 @@
 
 namespace nacre::agent {
 
+void OutputChannel::abandon() noexcept {
+  ring_.drop(ring_.size());
+  ended_ = true;
+  eof_sent_ = true;
+  abandoned_ = true;
+}
+
 bool OutputChannel::acknowledge(std::uint64_t offset) {
+  if (abandoned_) return true;
   if (offset < acknowledged_) return true; // an old one, overtaken by a newer
   if (offset > sent_) return false;
   ring_.drop(static_cast<std::size_t>(offset - acknowledged_));
@@ -13,6 +21,7 @@ bool OutputChannel::acknowledge(std::uint64_t offset) {
 }
 
 bool OutputChannel::resume(std::uint64_t offset) {
+  if (abandoned_) return true;
   if (offset < acknowledged_ || offset > read_end()) return false;
   sent_ = offset;
   eof_sent_ = false;
@@ -20,6 +29,7 @@ bool OutputChannel::resume(std::uint64_t offset) {
 }
 
 std::optional<OutputChannel::Piece> OutputChannel::next() {
+  if (abandoned_) return std::nullopt;
   const auto in_flight = static_cast<std::size_t>(sent_ - acknowledged_);
   const auto credit = window_ - std::min(window_, in_flight);
   const auto length = std::min({ring_.size() - in_flight, credit, largest_stdio_piece});

@@ -37,6 +37,9 @@ public:
   // bounds it, and so a reader that sleeps does not hold back the exit.
   void release_limit(std::size_t pipe_size) noexcept { limit_ = window_ + pipe_size; }
 
+  // Nobody at the host reads any more: there is nothing to keep or send.
+  void abandon() noexcept;
+
   // The host has delivered all before `offset`. False when that was never sent, or has been taken back.
   bool acknowledge(std::uint64_t offset);
   // A new stream: the host has delivered all before `offset` and wants what follows. False when impossible.
@@ -56,6 +59,7 @@ private:
   std::uint64_t sent_ = 0;
   bool ended_ = false;
   bool eof_sent_ = false;
+  bool abandoned_ = false;
 };
 
 // What the host has sent and the process has not read yet.
