@@ -5,6 +5,7 @@
 #include "sandbox/sandbox.hpp"
 
 #include "base/error.hpp"
+#include "oci/state.hpp"
 
 #include <boost/json.hpp>
 #include <cerrno>
@@ -32,6 +33,8 @@ struct FakeProcess {
   std::string rootfs;
   std::unique_ptr<launch::Holder> holder;
   UniqueFd go; // a created process waits for its end
+  pid_t real_pid = 0;    // the holder's pid is what callers see
+  std::string state_dir; // of a container whose state.json is kept; else empty
   std::vector<std::function<void(const ProcessState&)>> waiting;
 };
 
@@ -40,6 +43,13 @@ std::vector<std::string> strings(const json::object& object, const char* key) {
   if (const auto* list = object.if_contains(key); list && list->is_array())
     for (const auto& value : list->as_array()) values.emplace_back(value.as_string());
   return values;
+}
+
+void note(const FakeProcess& process, oci::Status status) {
+  if (process.state_dir.empty()) return;
+  auto state = oci::read_state(process.state_dir);
+  state.status = status;
+  oci::write_state(process.state_dir, state);
 }
 
 std::vector<char*> pointers(std::vector<std::string>& values) {
@@ -104,6 +114,7 @@ int Sandbox::Impl::spawn(const std::shared_ptr<FakeProcess>& process) {
   const pid_t pid = check_errno(::fork(), "fork");
   if (pid == 0) become(*process, waits.get(), std::move(args), std::move(env), folder);
   process->io = {};
+  process->real_pid = pid;
   process->state.pid = process->holder ? process->holder->pid() : pid;
   threads.emplace_back([this, process, pid] {
     int status = 0;
@@ -121,6 +132,10 @@ void Sandbox::Impl::ended(const std::shared_ptr<FakeProcess>& process, int statu
   {
     const std::lock_guard lock(mutex);
     process->state.status = ProcessStatus::stopped;
+    try {
+      note(*process, oci::Status::stopped);
+    } catch (const Error&) { // the folder has gone with its creator
+    }
     process->state.exit_status =
         static_cast<std::uint32_t>(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
     process->state.exited_at = std::chrono::system_clock::now();
@@ -165,7 +180,10 @@ int Sandbox::create_container(CreateRequest request) {
     if (std::filesystem::exists(path / "bin")) process->rootfs = path;
   }
   impl_->processes[{request.container_id, ""}] = process;
-  return impl_->spawn(process);
+  const int pid = impl_->spawn(process);
+  process->state_dir = request.state_dir;
+  note(*process, oci::Status::created);
+  return pid;
 }
 
 int Sandbox::start_container(const std::string& container_id) { return start_exec(container_id, ""); }
@@ -189,6 +207,7 @@ int Sandbox::start_exec(const std::string& container_id, const std::string& exec
     throw Error(ErrorCode::failed_precondition, "start container", container_id).because("it has been started");
   if (process->state.pid == 0) impl_->spawn(process);
   process->state.status = ProcessStatus::running;
+  note(*process, oci::Status::running);
   process->go.reset();
   return process->state.pid;
 }
@@ -198,7 +217,7 @@ void Sandbox::kill(const std::string& container_id, const std::string& exec_id, 
   const auto process = impl_->find(container_id, exec_id);
   if (process->state.status == ProcessStatus::stopped)
     throw Error(ErrorCode::failed_precondition, "kill container", container_id).because("container not running");
-  ::kill(process->state.pid, signal);
+  ::kill(process->real_pid, signal);
 }
 
 void Sandbox::resize_pty(const std::string&, const std::string&, int, int) {}
@@ -267,7 +286,7 @@ void Sandbox::shutdown() noexcept {
     impl_->down = true;
     for (const auto& [key, process] : impl_->processes)
       if (process->state.pid != 0 && process->state.status != ProcessStatus::stopped)
-        ::kill(process->state.pid, SIGKILL);
+        ::kill(process->real_pid, SIGKILL);
     impl_->changed.notify_all();
     threads.swap(impl_->threads);
   }
