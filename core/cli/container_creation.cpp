@@ -67,6 +67,7 @@ void ContainerCreation::check() const {
         .because("process is missing")
         .hint("say what to run");
   oci::require_rootfs(spec_);
+  oci::require_mount_sources(spec_, plan_.bundle);
   require_preserved_fds(plan_.preserve_fds);
   if (wants_terminal() && plan_.console_socket.empty() && !plan_.own_terminal)
     throw Error(ErrorCode::invalid_argument,

@@ -15,14 +15,13 @@ namespace {
 struct Verb {
   std::string_view name;
   int (*run)(const GlobalOptions&);
-  int failure_code; // exec's differs from the others in runc, and engines know it
 };
 
 constexpr Verb verbs[] = {
-    {"config", verb_config, 1}, {"create", verb_create, 1}, {"delete", verb_delete, 1},
-    {"exec", verb_exec, 255},   {"kill", verb_kill, 1},     {"features", verb_features, 1},
-    {"list", verb_list, 1},     {"run", verb_run, 1},       {"spec", verb_spec, 1},
-    {"start", verb_start, 1},   {"state", verb_state, 1},   {"timeline", verb_timeline, 1},
+    {"config", verb_config}, {"create", verb_create}, {"delete", verb_delete},
+    {"exec", verb_exec},     {"kill", verb_kill},     {"features", verb_features},
+    {"list", verb_list},     {"run", verb_run},       {"spec", verb_spec},
+    {"start", verb_start},   {"state", verb_state},   {"timeline", verb_timeline},
 };
 
 constexpr std::string_view verbs_of_later[] = {"checkpoint", "events", "pause", "ps",
@@ -46,7 +45,6 @@ std::string version_text() {
 } // namespace
 
 int run_program(const Arguments& arguments) {
-  int failure_code = 1;
   try {
     GlobalOptions options;
     if (!parse_global_options(arguments, options)) return 0;
@@ -58,14 +56,11 @@ int run_program(const Arguments& arguments) {
       throw Error(ErrorCode::invalid_argument, "no verb given").hint("`nacre --help` lists them");
     if (options.verb == "help") return parse_global_options({"--help"}, options) ? 1 : 0;
     for (const auto& verb : verbs)
-      if (options.verb == verb.name) {
-        failure_code = verb.failure_code;
-        return verb.run(options);
-      }
+      if (options.verb == verb.name) return verb.run(options);
     refuse_verb(options.verb);
   } catch (const std::exception& error) {
     log_error(error.what());
-    return failure_code;
+    return 1;
   }
 }
 

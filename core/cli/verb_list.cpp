@@ -44,7 +44,7 @@ std::string as_json(const std::vector<oci::State>& states) {
   if (states.empty()) return "null\n"; // runc's answer, which engines know
   std::string out = "[";
   for (const auto& state : states)
-    out += (out.size() > 1 ? "," : "") + oci::to_oci_json(state, state.status);
+    out += (out.size() > 1 ? "," : "") + oci::to_printed_json(state, state.status);
   return out + "]\n";
 }
 

@@ -12,7 +12,7 @@ int verb_state(const GlobalOptions& options) {
   const auto& id = line.words().front();
   oci::check_id(id);
   const auto state = oci::read_state(options.state_dir(id));
-  print(oci::to_oci_json(state, oci::current_status(state)) + "\n");
+  print(oci::to_printed_json(state, oci::current_status(state)) + "\n");
   return 0;
 }
 

@@ -87,9 +87,20 @@ std::vector<IdMapping> read_mappings(const Field& field) {
   return out;
 }
 
+// Numbers around the largest are what cgroup v1 itself says for "no limit"; what lies between is a mistake.
+void check_memory(const Field& field) {
+  constexpr std::int64_t pebibyte = std::int64_t{1} << 50;
+  constexpr std::int64_t unlimited = 0x7fff'0000'0000'0000;
+  const auto bytes = field.maybe_integer(-1, max_int).value_or(0);
+  if (bytes > pebibyte && bytes < unlimited)
+    field.refuse("is " + std::to_string(bytes) + " bytes, more than any machine has", "use -1 for no limit");
+}
+
 Resources read_resources(const Field& field) {
   Resources out;
   const auto memory = field.member("memory");
+  for (const auto* key : {"limit", "swap"})
+    check_memory(memory.member(key));
   out.memory_limit = memory.member("limit").maybe_integer(-1, max_int);
   out.memory_swap = memory.member("swap").maybe_integer(-1, max_int);
   const auto cpu = field.member("cpu");
@@ -125,8 +136,8 @@ std::vector<Mount> read_mounts(const Field& field) {
     destination.require();
     mount.destination = destination.text();
     if (mount.destination.empty()) destination.refuse("is empty", "write an absolute path");
-    // runc and crun take a relative destination as relative to the rootfs.
-    if (mount.destination.front() != '/') mount.destination.insert(0, 1, '/');
+    if (mount.destination.front() != '/')
+      destination.refuse("is \"" + mount.destination + "\"", "it must be an absolute path");
     if (has_dot_dot(mount.destination))
       destination.refuse("is \"" + mount.destination + "\", which leaves the rootfs", "write it without ..");
     mount.type = item.member("type").text();

@@ -1,6 +1,7 @@
 #include "oci/spec_reader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <set>
 
@@ -10,6 +11,53 @@ namespace {
 // Linux: MAX_ARG_STRLEN is 32 pages, and arguments with environment get a quarter of the 8 MiB stack.
 constexpr std::size_t max_argument = 131071;
 constexpr std::size_t max_arguments = 2 << 20;
+
+constexpr std::array<std::string_view, 41> capabilities = {"CAP_CHOWN",
+                                                           "CAP_DAC_OVERRIDE",
+                                                           "CAP_DAC_READ_SEARCH",
+                                                           "CAP_FOWNER",
+                                                           "CAP_FSETID",
+                                                           "CAP_KILL",
+                                                           "CAP_SETGID",
+                                                           "CAP_SETUID",
+                                                           "CAP_SETPCAP",
+                                                           "CAP_LINUX_IMMUTABLE",
+                                                           "CAP_NET_BIND_SERVICE",
+                                                           "CAP_NET_BROADCAST",
+                                                           "CAP_NET_ADMIN",
+                                                           "CAP_NET_RAW",
+                                                           "CAP_IPC_LOCK",
+                                                           "CAP_IPC_OWNER",
+                                                           "CAP_SYS_MODULE",
+                                                           "CAP_SYS_RAWIO",
+                                                           "CAP_SYS_CHROOT",
+                                                           "CAP_SYS_PTRACE",
+                                                           "CAP_SYS_PACCT",
+                                                           "CAP_SYS_ADMIN",
+                                                           "CAP_SYS_BOOT",
+                                                           "CAP_SYS_NICE",
+                                                           "CAP_SYS_RESOURCE",
+                                                           "CAP_SYS_TIME",
+                                                           "CAP_SYS_TTY_CONFIG",
+                                                           "CAP_MKNOD",
+                                                           "CAP_LEASE",
+                                                           "CAP_AUDIT_WRITE",
+                                                           "CAP_AUDIT_CONTROL",
+                                                           "CAP_SETFCAP",
+                                                           "CAP_MAC_OVERRIDE",
+                                                           "CAP_MAC_ADMIN",
+                                                           "CAP_SYSLOG",
+                                                           "CAP_WAKE_ALARM",
+                                                           "CAP_BLOCK_SUSPEND",
+                                                           "CAP_AUDIT_READ",
+                                                           "CAP_PERFMON",
+                                                           "CAP_BPF",
+                                                           "CAP_CHECKPOINT_RESTORE"};
+
+constexpr std::array<std::string_view, 16> limits = {
+    "RLIMIT_AS",      "RLIMIT_CORE",     "RLIMIT_CPU",        "RLIMIT_DATA",   "RLIMIT_FSIZE", "RLIMIT_LOCKS",
+    "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_NICE",       "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS",
+    "RLIMIT_RTPRIO",  "RLIMIT_RTTIME",   "RLIMIT_SIGPENDING", "RLIMIT_STACK"};
 
 StringList read_arguments(const Field& field, std::size_t& total) {
   StringList out;
@@ -48,14 +96,22 @@ std::optional<ConsoleSize> read_console_size(const Field& field) {
   return ConsoleSize{side("height"), side("width")};
 }
 
+StringList read_capability_set(const Field& field) {
+  for (const auto& item : field.items())
+    if (const auto name = item.text();
+        std::find(capabilities.begin(), capabilities.end(), name) == capabilities.end())
+      item.refuse("is \"" + name + "\"", "write CAP_KILL or another name of capabilities(7)");
+  return field.texts();
+}
+
 std::optional<Capabilities> read_capabilities(const Field& field) {
   if (!field.present()) return std::nullopt;
   Capabilities out;
-  out.bounding = field.member("bounding").texts();
-  out.effective = field.member("effective").texts();
-  out.inheritable = field.member("inheritable").texts();
-  out.permitted = field.member("permitted").texts();
-  out.ambient = field.member("ambient").texts();
+  out.bounding = read_capability_set(field.member("bounding"));
+  out.effective = read_capability_set(field.member("effective"));
+  out.inheritable = read_capability_set(field.member("inheritable"));
+  out.permitted = read_capability_set(field.member("permitted"));
+  out.ambient = read_capability_set(field.member("ambient"));
   return out;
 }
 
@@ -64,11 +120,11 @@ std::vector<Rlimit> read_rlimits(const Field& field) {
   std::set<std::string> seen;
   for (const auto& item : field.items()) {
     Rlimit limit{item.member("type").text(), item.member("soft").whole(), item.member("hard").whole()};
-    if (!limit.type.starts_with("RLIMIT_"))
+    if (std::find(limits.begin(), limits.end(), limit.type) == limits.end())
       item.member("type").refuse("is \"" + limit.type + "\"",
                                  "write RLIMIT_NOFILE or another limit of getrlimit(2)");
     if (!seen.insert(limit.type).second) item.member("type").refuse("repeats \"" + limit.type + "\"");
-    if (limit.soft > limit.hard) item.member("soft").refuse("is above the hard limit");
+    if (limit.soft > limit.hard) item.member("soft").refuse("of " + limit.type + " is above the hard limit");
     out.push_back(std::move(limit));
   }
   return out;

@@ -127,4 +127,15 @@ void require_rootfs(const Spec& spec) {
         .hint("correct root.path in config.json");
 }
 
+void require_mount_sources(const Spec& spec, const std::string& bundle) {
+  for (const auto& mount : spec.mounts) {
+    if (!mount.is_bind()) continue;
+    const auto source = mount.source.front() == '/' ? mount.source : bundle + "/" + mount.source;
+    struct stat status {};
+    if (::lstat(source.c_str(), &status) < 0)
+      throw Error::from_errno(errno, "open source of the mount on " + mount.destination, source)
+          .hint("correct the mount in config.json, or make the source");
+  }
+}
+
 } // namespace nacre::oci

@@ -148,6 +148,8 @@ ProcessDocument parse_process(std::string_view text, const std::string& name);
 
 // Throws Error unless spec.root.path is a folder.
 void require_rootfs(const Spec& spec);
+// Throws Error unless the source of each bind mount exists; relative ones start at the bundle.
+void require_mount_sources(const Spec& spec, const std::string& bundle);
 
 // Largest files and deepest nesting that are read.
 inline constexpr std::size_t max_spec_size = 16 << 20;

@@ -100,7 +100,9 @@ void read_own_members(const json::object& own, State& state) {
   state.socket = text_of(own, "socket");
 }
 
-bool is_alive(pid_t pid, std::uint64_t ticks) { return ProcessIdentity{pid, ticks}.alive(); }
+bool is_alive(pid_t pid, std::uint64_t ticks) {
+  return ProcessIdentity{pid, ticks}.alive();
+}
 
 } // namespace
 
@@ -120,6 +122,12 @@ Status current_status(const State& state) {
 std::string to_json(const State& state) {
   auto object = oci_members(state, state.status);
   object["pid"] = state.pid;
+  object["nacre"] = own_members(state);
+  return pretty(object);
+}
+
+std::string to_printed_json(const State& state, Status status) {
+  auto object = oci_members(state, status);
   object["nacre"] = own_members(state);
   return pretty(object);
 }
@@ -156,7 +164,8 @@ State parse_state(std::string_view text, const std::string& name) {
 State read_state(const std::string& state_dir) {
   const auto file = state_dir + "/state.json";
   const auto text = read_file(file, max_state_size, "read state");
-  if (!text) throw Error(ErrorCode::not_found, "container does not exist"); // the words that engines look for
+  if (!text) // the words that engines look for
+    throw Error(ErrorCode::not_found, "container does not exist", state_dir.substr(state_dir.rfind('/') + 1));
   return parse_state(*text, file);
 }
 

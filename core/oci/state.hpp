@@ -62,9 +62,10 @@ void write_state(const std::string& state_dir, const State& state);
 std::string to_json(const State& state);
 State parse_state(std::string_view text, const std::string& name);
 
-// What `nacre state` prints and hooks get on stdin: OCI's members and runc's, `status` as given, pid 0 when
-// stopped.
+// What hooks get on stdin: OCI's members and runc's, `status` as given, pid 0 when stopped.
 std::string to_oci_json(const State& state, Status status);
+// What `nacre state` and `list` print: the same and the member `nacre`.
+std::string to_printed_json(const State& state, Status status);
 
 // Now, as `created` wants it.
 std::string timestamp();

@@ -94,7 +94,7 @@ TEST_CASE("what the host needs is modelled") {
   set_at(document, "/hooks", json::parse(R"({"prestart":[{"path":"/h","args":["h","x"],"timeout":5}]})"));
   set_at(document, "/annotations", json::parse(R"({"a":"b"})"));
   set_at(document, "/mounts/0",
-         json::parse(R"({"destination":"data","source":"/srv","options":["rbind","ro"]})"));
+         json::parse(R"({"destination":"/data","source":"/srv","options":["rbind","ro"]})"));
   const auto spec = parse_spec(json::serialize(document), "c", "/b");
   CHECK(spec.linux.resources.memory_limit == 1048576);
   CHECK(spec.linux.resources.cpu_quota == 50000);
@@ -139,13 +139,17 @@ TEST_CASE("each wrong field is named") {
   CHECK_THAT(refusal_with("/process/rlimits/0/type", "NOFILE"),
              ContainsSubstring("process.rlimits[0].type is \"NOFILE\""));
   CHECK_THAT(refusal_with("/process/rlimits/0/soft", 9999),
-             ContainsSubstring("process.rlimits[0].soft is above the hard limit"));
+             ContainsSubstring("process.rlimits[0].soft of RLIMIT_NOFILE is above the hard limit"));
   CHECK_THAT(refusal_with("/process/oomScoreAdj", 5000), ContainsSubstring("process.oomScoreAdj must be"));
   CHECK_THAT(refusal_with("/process", "x"), ContainsSubstring("process is not an object"));
   CHECK_THAT(refusal_with("/root", nullptr), ContainsSubstring("root is missing"));
   CHECK_THAT(refusal_with("/root/path", ""), ContainsSubstring("root.path is missing"));
   CHECK_THAT(refusal_with("/hostname", json::string(65, 'h')),
              ContainsSubstring("hostname is longer than 64 bytes"));
+  CHECK_THAT(refusal_with("/process/rlimits/0/type", "RLIMIT_LUCK"), ContainsSubstring("RLIMIT_LUCK"));
+  CHECK_THAT(refusal_with("/process/capabilities/bounding/0", "CAP_FLY"),
+             ContainsSubstring("process.capabilities.bounding[0] is \"CAP_FLY\""));
+  CHECK_THAT(refusal_with("/mounts/1/destination", "etc"), ContainsSubstring("it must be an absolute path"));
   CHECK_THAT(refusal_with("/mounts/1/destination", "/../../etc"),
              ContainsSubstring("mounts[1].destination is \"/../../etc\", which leaves the rootfs"));
   CHECK_THAT(refusal_with("/mounts/1", json::parse(R"({"destination":"/x","type":"bind"})")),
@@ -159,6 +163,9 @@ TEST_CASE("each wrong field is named") {
   CHECK_THAT(refusal_with("/linux/seccomp", "x"), ContainsSubstring("linux.seccomp is not an object"));
   CHECK_THAT(refusal_with("/linux/resources/memory", json::object{{"limit", -2}}),
              ContainsSubstring("linux.resources.memory.limit must be"));
+  CHECK_THAT(refusal_with("/linux/resources/memory", json::object{{"limit", std::int64_t{1} << 62}}),
+             ContainsSubstring("more than any machine has"));
+  CHECK(refusal_with("/linux/resources/memory", json::object{{"limit", 9223372036854771712}}) == "accepted");
   CHECK_THAT(refusal_with("/hooks", json::parse(R"({"poststop":[{"path":"h"}]})")),
              ContainsSubstring("hooks.poststop[0].path is \"h\""));
   CHECK_THAT(refusal_with("/annotations", json::parse(R"({"a":1})")),
