@@ -48,7 +48,7 @@ std::string command_line(sdk::VmDescription vm, const Accelerator& accelerator =
   const auto options = Options::of(sdk::Options(table));
   PciTopology topology(options.bridges, options.root_ports);
   Arguments arguments(options.path);
-  add_machine(arguments, options, accelerator, vm, {file(), file()}, topology);
+  add_machine(arguments, options, accelerator, vm, {file(), file(), {}}, topology);
   return joined(arguments);
 }
 
@@ -125,6 +125,18 @@ TEST_CASE("options that have an effect have it", "[qemu]") {
   CHECK_THAT(text, ContainsSubstring(" debug "));
 }
 
+TEST_CASE("by vsock there is no serial port, without it there is", "[qemu]") {
+  CHECK_THAT(command_line(machine()), ContainsSubstring("\"name\":\"nacre.agent.0\""));
+  const auto options = Options::of(sdk::Options("{}"));
+  PciTopology topology(1, 0);
+  Arguments arguments(options.path);
+  auto vm = machine();
+  add_machine(arguments, options, {}, vm, {file(), {}, Vsock{file(), 77}}, topology);
+  const auto text = joined(arguments);
+  CHECK_THAT(text, ContainsSubstring("\"guest-cid\":77,\"vhostfd\":\"4\""));
+  CHECK(text.find("virtserialport") == text.npos);
+}
+
 TEST_CASE("memory that others can map, and room to grow", "[qemu]") {
   auto vm = machine();
   vm.ram_backing = NACRE_RAM_SHARED_MEMFD;
@@ -160,7 +172,7 @@ TEST_CASE("the console's descriptor is written to, whatever it was opened for", 
   const auto options = Options::of(sdk::Options("{}"));
   PciTopology topology(1, 0);
   Arguments arguments(options.path);
-  add_machine(arguments, options, {}, vm, {file(), file()}, topology);
+  add_machine(arguments, options, {}, vm, {file(), file(), {}}, topology);
   CHECK_THAT(
       joined(arguments),
       ContainsSubstring("-add-fd\nfd=4,set=4\n-chardev\nfile,id=console,append=on,path=/dev/fdset/4\n"));

@@ -93,10 +93,7 @@ json::object pci_device(const char* driver, const char* id, PciTopology& topolog
           {"disable-legacy", "on"}};
 }
 
-void add_built_in_devices(Arguments& arguments, const Options& options, sdk::Fd agent,
-                          PciTopology& topology) {
-  for (auto& bus : topology.bus_devices())
-    arguments.add("-device", std::move(bus));
+void add_agent_port(Arguments& arguments, sdk::Fd agent, PciTopology& topology) {
   arguments.add("-chardev", "socket,id=agent,fd=" + std::to_string(arguments.pass(std::move(agent))));
   auto serial = pci_device("virtio-serial-pci", "serial", topology);
   serial["max_ports"] = 2; // port 0 can only be a console
@@ -107,6 +104,23 @@ void add_built_in_devices(Arguments& arguments, const Options& options, sdk::Fd 
                                         {"nr", 1},
                                         {"chardev", "agent"},
                                         {"name", agent_port_name}});
+}
+
+void add_agent_vsock(Arguments& arguments, Vsock& vsock, PciTopology& topology) {
+  auto device = pci_device("vhost-vsock-pci", "vsock", topology);
+  device["guest-cid"] = vsock.cid;
+  device["vhostfd"] = std::to_string(arguments.pass(std::move(vsock.device)));
+  arguments.add("-device", device);
+}
+
+void add_built_in_devices(Arguments& arguments, const Options& options, MachineEnds& ends,
+                          PciTopology& topology) {
+  for (auto& bus : topology.bus_devices())
+    arguments.add("-device", std::move(bus));
+  if (ends.vsock)
+    add_agent_vsock(arguments, *ends.vsock, topology);
+  else
+    add_agent_port(arguments, std::move(ends.agent), topology);
   arguments.add(
       "-object",
       json::object{{"qom-type", "rng-random"}, {"id", "entropy"}, {"filename", options.entropy_source}});
@@ -119,7 +133,7 @@ void add_built_in_devices(Arguments& arguments, const Options& options, sdk::Fd 
 } // namespace
 
 void add_machine(Arguments& arguments, const Options& options, const Accelerator& accelerator,
-                 sdk::VmDescription& vm, MachineSockets sockets, PciTopology& topology) {
+                 sdk::VmDescription& vm, MachineEnds ends, PciTopology& topology) {
   check(vm);
   arguments.add("-name", "guest=" + quoted(vm.id) + ",debug-threads=on");
   arguments.add("-nodefaults");
@@ -132,10 +146,10 @@ void add_machine(Arguments& arguments, const Options& options, const Accelerator
   arguments.add("-initrd", vm.initrd);
   arguments.add("-append", kernel_parameters(accelerator, vm, options.debug || vm.debug));
 
-  arguments.add("-chardev", "socket,id=qmp,fd=" + std::to_string(arguments.pass(std::move(sockets.qmp))));
+  arguments.add("-chardev", "socket,id=qmp,fd=" + std::to_string(arguments.pass(std::move(ends.qmp))));
   arguments.add("-mon", "chardev=qmp,mode=control");
   add_console(arguments, std::move(vm.console));
-  add_built_in_devices(arguments, options, std::move(sockets.agent), topology);
+  add_built_in_devices(arguments, options, ends, topology);
 }
 
 std::string kernel_parameters(const Accelerator& accelerator, const sdk::VmDescription& vm, bool debug) {

@@ -5,23 +5,27 @@
 #include "arguments.hpp"
 #include "options.hpp"
 #include "pci_topology.hpp"
+#include "vsock.hpp"
 
 #include <nacre/sdk/vm.hpp>
+
+#include <optional>
 
 namespace nacre::qemu {
 
 inline constexpr char agent_port_name[] =
     "nacre.agent.0"; // of the virtio-serial port, in the guest's /dev/virtio-ports
 
-// QEMU's ends of the sockets that the plugin keeps the other end of.
-struct MachineSockets {
+// QEMU's ends of what the plugin keeps the other end of.
+struct MachineEnds {
   sdk::Fd qmp;
-  sdk::Fd agent;
+  sdk::Fd agent = {}; // empty: the agent is reached by vsock
+  std::optional<Vsock> vsock = {};
 };
 
 // Everything but the devices of the description. Takes the description's console.
 void add_machine(Arguments& arguments, const Options& options, const Accelerator& accelerator,
-                 sdk::VmDescription& vm, MachineSockets sockets, PciTopology& topology);
+                 sdk::VmDescription& vm, MachineEnds ends, PciTopology& topology);
 
 // The guest kernel's parameters: those that this machine needs, then the description's.
 std::string kernel_parameters(const Accelerator& accelerator, const sdk::VmDescription& vm, bool debug);

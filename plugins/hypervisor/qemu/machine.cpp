@@ -49,7 +49,7 @@ std::string device_of_path(std::string_view path) {
 
 Machine::Machine(sdk::Host host, Options options)
     : host_(host), options_(std::move(options)), accelerator_(choose_accelerator()),
-      topology_(options_.bridges, options_.root_ports) {}
+      topology_(options_.bridges, options_.root_ports), by_vsock_(options_.vsock && has_vsock()) {}
 
 Machine::~Machine() {
   closing_ = true;
@@ -102,12 +102,19 @@ void Machine::start(const sdk::Call& call, sdk::VmDescription vm) {
   if (started_) throw sdk::Error(NACRE_E_PRECONDITION, "the machine \"" + vm.id + "\" was started before");
   started_ = true;
   auto qmp = make_socket_pair("make a socket for QMP");
-  auto agent = make_socket_pair("make a socket for the agent's channel");
+  MachineEnds ends{.qmp = std::move(qmp.qemus)};
+  SocketPair agent;
+  if (by_vsock_) {
+    ends.vsock = open_vsock();
+    agent_cid_ = ends.vsock->cid;
+  } else {
+    agent = make_socket_pair("make a socket for the agent's channel");
+    ends.agent = std::move(agent.qemus);
+  }
   Arguments arguments(options_.path);
   {
     const std::lock_guard lock(mutex_);
-    add_machine(arguments, options_, accelerator_, vm, {std::move(qmp.qemus), std::move(agent.qemus)},
-                topology_);
+    add_machine(arguments, options_, accelerator_, vm, std::move(ends), topology_);
     add_boot_devices(arguments, vm);
   }
   sdk::Spawn plan;

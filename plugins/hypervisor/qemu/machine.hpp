@@ -28,7 +28,9 @@ public:
   std::uint64_t device_capabilities(std::uint32_t kind) const;
 
   void start(const sdk::Call& call, sdk::VmDescription vm);
-  sdk::Fd take_agent_channel(); // once
+  bool reaches_agent_by_vsock() const { return by_vsock_; }
+  sdk::Fd take_agent_channel();                          // once, when not by vsock
+  std::uint32_t agent_cid() const { return agent_cid_; } // when by vsock; 0: not started
   void stop(const sdk::Call& call, bool graceful);
   void pause(const sdk::Call& call);
   void resume(const sdk::Call& call);
@@ -74,7 +76,9 @@ private:
   std::uint32_t next_fdset_ = 1u << 16; // above those of the command line
   bool started_ = false;
   std::optional<VmmProcess> process_;
+  bool by_vsock_;
   sdk::Fd agent_;
+  std::uint32_t agent_cid_ = 0;
   std::vector<std::int32_t> vcpu_threads_;
   std::atomic<bool> closing_ = false;
   std::unique_ptr<Qmp> qmp_; // last: its thread ends before what it uses

@@ -14,6 +14,7 @@ Options Options::of(const sdk::Options& table) {
       "seccompsandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   options.bridges = static_cast<std::uint32_t>(table.integer_or("default_bridges", 1));
   options.root_ports = static_cast<std::uint32_t>(table.integer_or("pcie_root_port", 0));
+  options.vsock = table.boolean_or("use_vsock", true);
   options.vhost_net = !table.boolean_or("disable_vhost_net", false);
   options.debug = table.boolean_or("enable_debug", false);
   return options;

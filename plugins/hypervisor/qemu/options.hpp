@@ -18,6 +18,7 @@ inline constexpr char options_schema[] = R"json([
 {"key":"seccompsandbox","type":"string","default":"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny","help":"QEMU's own seccomp filter, as -sandbox takes it; empty: off"},
 {"key":"default_bridges","type":"integer","default":1,"min":0,"max":5,"help":"PCI bridges for devices that are added while the guest runs, 31 each; 0: none can be added"},
 {"key":"pcie_root_port","type":"integer","default":0,"min":0,"max":16,"help":"PCI Express root ports for such devices, one each; every port costs boot time"},
+{"key":"use_vsock","type":"boolean","default":true,"help":"reach the agent by vsock where the host has /dev/vhost-vsock, else by a virtio-serial port"},
 {"key":"disable_vhost_net","type":"boolean","default":false,"help":"leave the guest's network to QEMU itself"},
 {"key":"enable_debug","type":"boolean","default":false,"help":"the guest's kernel says all on its console"}
 ])json";
@@ -30,6 +31,7 @@ struct Options {
   std::string seccomp_sandbox;
   std::uint32_t bridges = 1;
   std::uint32_t root_ports = 0;
+  bool vsock = true; // where the host has it
   bool vhost_net = true;
   bool debug = false;
 

@@ -26,13 +26,15 @@ public:
     return machine_.device_capabilities(kind);
   }
 
-  AgentChannel channel() override { return channel_of({}); }
+  AgentChannel channel() override { return channel_with({}); }
 
   void start(const Call& call, VmDescription description, VmSource source) override {
     if (source.kind != NACRE_START_COLD) unsupported("start from a snapshot or an incoming machine");
     machine_.start(call, std::move(description));
   }
-  AgentChannel connect(const Call&) override { return channel_of(machine_.take_agent_channel()); }
+  AgentChannel connect(const Call&) override {
+    return channel_with(machine_.reaches_agent_by_vsock() ? Fd() : machine_.take_agent_channel());
+  }
   void stop(const Call& call, bool graceful) override { machine_.stop(call, graceful); }
   void pause(const Call& call) override { machine_.pause(call); }
   void resume(const Call& call) override { machine_.resume(call); }
@@ -48,11 +50,18 @@ public:
   int events_fd() override { return machine_.events_fd(); }
 
 private:
-  static AgentChannel channel_of(Fd fd) {
+  AgentChannel channel_with(Fd fd) const {
     AgentChannel channel;
-    channel.kind = NACRE_CHANNEL_FD;
-    channel.kernel_params = "nacre.channel=serial"; // the port named nacre.agent.0
-    channel.fd = std::move(fd);
+    if (machine_.reaches_agent_by_vsock()) {
+      channel.kind = NACRE_CHANNEL_VSOCK;
+      channel.cid = machine_.agent_cid();
+      channel.port = qemu::agent_vsock_port;
+      channel.kernel_params = "nacre.channel=vsock";
+    } else {
+      channel.kind = NACRE_CHANNEL_FD;
+      channel.kernel_params = "nacre.channel=serial"; // the port named nacre.agent.0
+      channel.fd = std::move(fd);
+    }
     return channel;
   }
 
