@@ -71,7 +71,7 @@ std::vector<std::string> child_arguments(const Arguments& arguments) {
 
 // Only calls that are safe after fork. The log fifo is opened by name later; 0 to 2 lead nowhere, for what is written
 // there would be part of the answer.
-[[noreturn]] void become_child(int listener, char* const* argv) {
+[[noreturn]] void become_child(int listener, const char* program, char* const* argv) {
   ::setsid();
   const int null = ::open("/dev/null", O_RDWR);
   for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
@@ -81,7 +81,7 @@ std::vector<std::string> child_arguments(const Arguments& arguments) {
   else
     ::dup2(listener, listener_in_child);
   ::close_range(listener_in_child + 1, ~0u, 0);
-  ::execv("/proc/self/exe", argv);
+  ::execv(program, argv);
   ::_exit(127);
 }
 
@@ -90,8 +90,9 @@ pid_t spawn_serving_process(const Arguments& arguments, const UniqueFd& listener
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe"); // by its name: `ps` shows it
   const pid_t pid = check_errno(::fork(), "start the sandbox process");
-  if (pid == 0) become_child(listener.get(), argv.data());
+  if (pid == 0) become_child(listener.get(), program.c_str(), argv.data());
   return pid;
 }
 

@@ -42,11 +42,11 @@ void EventOrder::exited(const Key& key, Event exit) {
   sink_(std::move(exit));
 }
 
-void EventOrder::removed(const Key& key, Event exit, std::optional<Event> removed) {
+void EventOrder::removed(const Key& key, std::optional<Event> exit, std::optional<Event> removed) {
   const std::lock_guard lock(mutex_);
   const auto found = processes_.find(key);
   if (found == processes_.end()) return;
-  if (!found->second.exit_told) sink_(std::move(exit));
+  if (exit && !found->second.exit_told) sink_(std::move(*exit));
   if (removed) sink_(std::move(*removed));
   processes_.erase(found);
 }

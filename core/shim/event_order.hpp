@@ -25,8 +25,9 @@ class EventOrder {
   // It has failed. `forget`: the process does not exist any more, nothing is told of it.
   void release_failed(const Key& key, bool forget);
   void exited(const Key& key, Event exit);
-  // The process is removed: `exit` is told if it has not been, then `removed` (for a container); later exits are not.
-  void removed(const Key& key, Event exit, std::optional<Event> removed);
+  // The process is removed: `exit` is told if it has not been (empty: it never ran), then `removed` (for a container);
+  // later exits are not.
+  void removed(const Key& key, std::optional<Event> exit, std::optional<Event> removed);
   // Others, in between as they come.
   void tell(Event event);
 

@@ -53,7 +53,9 @@ ttrpc::task::DeleteResponse TaskService::delete_process(const SandboxPointer& sa
                                                         const std::string& exec_id) {
   const auto state = sandbox->delete_process(id, exec_id);
   const bool whole = exec_id.empty();
-  events_.removed({id, exec_id}, exit_event(state), whole ? std::optional(delete_event(state)) : std::nullopt);
+  const bool ran = whole || state.pid != 0; // an exec that was added only has no end
+  events_.removed({id, exec_id}, ran ? std::optional(exit_event(state)) : std::nullopt,
+                  whole ? std::optional(delete_event(state)) : std::nullopt);
   if (whole)
     forget_task(id);
   else
