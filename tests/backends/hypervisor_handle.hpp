@@ -24,8 +24,7 @@ inline nacre_call within(int seconds) {
 
 class HypervisorHandle {
 public:
-  explicit HypervisorHandle(TestHost& host, const std::string& plugin = "qemu",
-                            std::string_view options = "{}")
+  explicit HypervisorHandle(TestHost& host, const std::string& plugin = "qemu", std::string options = "{}")
       : ops_(*static_cast<const nacre_hypervisor_ops*>(load_plugin("hypervisor", plugin).ops)) {
     const auto call = within(60);
     require(ops_.create(host.raw(), &call, options.data(), options.size(), &vm_, error()));
@@ -88,6 +87,12 @@ public:
     for (std::uint32_t i = 0; i < list.count; ++i)
       ids.push_back(NACRE_SDK_GET(*list.devices[i], id));
     return ids;
+  }
+  sdk::AgentChannel channel() {
+    nacre_agent_channel raw{};
+    raw.struct_size = sizeof raw;
+    require(ops_.channel(vm_, &raw, error()));
+    return sdk::from_c(raw);
   }
   void pause() {
     const auto call = within(10);

@@ -16,7 +16,7 @@ TEST_CASE("a machine boots, speaks on its console and its channel, and ends", "[
   if (!test::have_guest()) return;
   test::TestHost host;
   Console console;
-  HypervisorHandle vm(host);
+  HypervisorHandle vm(host, "qemu", R"({"use_vsock":false})");
   auto description = small_machine(console, "wait");
   description.vcpus = description.vcpus_max = 2;
   const int result = vm.start(std::move(description));
@@ -45,11 +45,28 @@ TEST_CASE("a machine boots, speaks on its console and its channel, and ends", "[
   vm.stop(false); // again: nothing happens
 }
 
-TEST_CASE("a guest that resets ends its machine", "[qemu]") {
+TEST_CASE("the agent is reached by vsock where the host has it", "[qemu]") {
   if (!test::have_guest()) return;
   test::TestHost host;
   Console console;
   HypervisorHandle vm(host);
+  const bool has_vsock = ::access("/dev/vhost-vsock", R_OK | W_OK) == 0;
+  CHECK(vm.channel().kind == (has_vsock ? NACRE_CHANNEL_VSOCK : NACRE_CHANNEL_FD));
+  CHECK(vm.channel().kernel_params == (has_vsock ? "nacre.channel=vsock" : "nacre.channel=serial"));
+  const int started = vm.start(small_machine(console, "wait"));
+  INFO(vm.why());
+  REQUIRE(started == 0);
+  if (has_vsock) {
+    CHECK(vm.channel().cid > 2);
+    CHECK(vm.channel().port == 1024);
+  }
+}
+
+TEST_CASE("a guest that resets ends its machine", "[qemu]") {
+  if (!test::have_guest()) return;
+  test::TestHost host;
+  Console console;
+  HypervisorHandle vm(host, "qemu", R"({"use_vsock":false})");
   REQUIRE(vm.start(small_machine(console, "reset")) == 0);
   CHECK(vm.event(NACRE_EVENT_GUEST_RESET).kind == NACRE_EVENT_GUEST_RESET);
   CHECK(vm.event(NACRE_EVENT_VM_EXITED).value == 0);
@@ -59,7 +76,7 @@ TEST_CASE("a QEMU that is killed is reported with its status", "[qemu]") {
   if (!test::have_guest()) return;
   test::TestHost host;
   Console console;
-  HypervisorHandle vm(host);
+  HypervisorHandle vm(host, "qemu", R"({"use_vsock":false})");
   REQUIRE(vm.start(small_machine(console, "wait")) == 0);
   ::kill(vm.processes().pids[0], SIGKILL);
   CHECK(WTERMSIG(static_cast<int>(vm.event(NACRE_EVENT_VM_EXITED).value)) == SIGKILL);
@@ -68,7 +85,7 @@ TEST_CASE("a QEMU that is killed is reported with its status", "[qemu]") {
 TEST_CASE("a QEMU that cannot start says its exit status and leaves its words", "[qemu]") {
   test::TestHost host;
   Console console;
-  HypervisorHandle vm(host);
+  HypervisorHandle vm(host, "qemu", R"({"use_vsock":false})");
   auto description = small_machine(console, "wait");
   description.kernel = "/nonexistent/vmlinux";
   description.initrd = "/nonexistent/initrd";
@@ -80,7 +97,7 @@ TEST_CASE("disks come and go while the guest runs", "[qemu]") {
   if (!test::have_guest()) return;
   test::TestHost host;
   Console console;
-  HypervisorHandle vm(host);
+  HypervisorHandle vm(host, "qemu", R"({"use_vsock":false})");
   REQUIRE(vm.start(small_machine(console, "wait")) == 0);
   REQUIRE(console.await("GUEST-UP"));
   std::string address;

@@ -95,7 +95,8 @@ TEST_CASE("QEMU boots a guest and adds a disk under the list alone, and with its
   Guard guard(host);
   host.filter = guard.confine("vmm").filter;
   test::Console console;
-  test::HypervisorHandle vm(host, "qemu", std::string(R"({"seccompsandbox":")") + own + "\"}");
+  test::HypervisorHandle vm(host, "qemu",
+                            std::string(R"({"use_vsock":false,"seccompsandbox":")") + own + "\"}");
   auto machine = test::small_machine(console, "wait");
   machine.vcpus = machine.vcpus_max = 2;
   sdk::Device share;
@@ -123,7 +124,7 @@ TEST_CASE("without the list QEMU has no filter but its own", "[seccomp][qemu]") 
   if (!test::have_guest()) return;
   test::TestHost host;
   test::Console console;
-  test::HypervisorHandle vm(host, "qemu", R"({"seccompsandbox":""})");
+  test::HypervisorHandle vm(host, "qemu", R"({"use_vsock":false,"seccompsandbox":""})");
   REQUIRE(vm.start(test::small_machine(console, "wait")) == 0);
   CHECK(status_line(vm.processes().pids[0], "Seccomp:") == "0");
 }
