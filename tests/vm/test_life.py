@@ -1,6 +1,7 @@
 """create, start, state, list, delete: a container's life as an engine drives it."""
 
 import os
+import subprocess
 
 
 def test_created_waits_for_start(nacre):
@@ -56,12 +57,23 @@ def test_run_detached(nacre):
     container.delete().ok()
 
 
+def run_with_3(nacre, redirection, script, **options):
+    """`nacre run --preserve-fds 1` whose descriptor 3 a shell has opened: this process's own 3 is pytest's."""
+    command = nacre.command("run", "--bundle", nacre.bundle(script).path, "--preserve-fds", "1", "preserved")
+    return subprocess.run(["bash", "-c", f'exec "$@" 3>{redirection}', "bash", *command], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, env=nacre.environment(), **options)
+
+
+def test_preserved_descriptors_are_relayed(nacre):
+    reader, writer = os.pipe()
+    with open(reader) as output:
+        done = run_with_3(nacre, f"&{writer} {writer}>&-", "echo through three >&3", pass_fds=[writer])
+        os.close(writer)
+        assert done.returncode == 0, done.stderr
+        assert output.read() == "through three\n"
+
+
 def test_a_preserved_file_is_refused_in_words(nacre, folder):
-    with open(folder / "file", "wb") as file:
-        os.dup2(file.fileno(), 3)
-        try:
-            refused = nacre.run(nacre.bundle("true"), "--preserve-fds", "1", pass_fds=(3,))
-        finally:
-            os.close(3)
-    assert refused.code == 1
-    assert "preserve-fds" in refused.err
+    refused = run_with_3(nacre, folder / "file", "true")
+    assert refused.returncode == 1
+    assert "preserve-fds" in refused.stderr

@@ -95,19 +95,6 @@ def test_kill_of_a_stopped_container_says_what_engines_look_for(nacre):
     container.delete().ok()
 
 
-def test_preserved_descriptors_are_relayed(nacre):
-    reader, writer = os.pipe()
-    os.set_inheritable(writer, True)
-    os.dup2(writer, 3)
-    try:
-        done = nacre.run(nacre.bundle("echo through three >&3"), "--preserve-fds", "1", pass_fds=[3])
-    finally:
-        os.close(3)
-        os.close(writer)
-    with open(reader) as output:
-        assert done.ok() and output.read() == "through three\n"
-
-
 def wait_for_output(container):
     """Until the container has written something; its output is a file, which tells by inotify only: follow it."""
     tail = subprocess.Popen(["tail", "-n", "+1", "-F", container.out_path], stdout=subprocess.PIPE,
