@@ -15,19 +15,27 @@ struct Line {
   char text[256];
   std::size_t length = 0;
   void add(const char* part) noexcept {
-    while (*part != '\0' && length < sizeof text) text[length++] = *part++;
+    while (*part != '\0' && length < sizeof text)
+      text[length++] = *part++;
   }
 };
 
 const char* signal_name(int number) {
   switch (number) {
-  case SIGSEGV: return "SIGSEGV";
-  case SIGBUS: return "SIGBUS";
-  case SIGFPE: return "SIGFPE";
-  case SIGILL: return "SIGILL";
-  case SIGABRT: return "SIGABRT";
-  case SIGTRAP: return "SIGTRAP";
-  default: return "a signal";
+  case SIGSEGV:
+    return "SIGSEGV";
+  case SIGBUS:
+    return "SIGBUS";
+  case SIGFPE:
+    return "SIGFPE";
+  case SIGILL:
+    return "SIGILL";
+  case SIGABRT:
+    return "SIGABRT";
+  case SIGTRAP:
+    return "SIGTRAP";
+  default:
+    return "a signal";
   }
 }
 
@@ -44,8 +52,8 @@ void on_fatal_signal(int number, siginfo_t* info, void*) {
     line.add(")\n");
     [[maybe_unused]] const auto written = ::write(line_fd, line.text, line.length);
   }
-  // SA_RESETHAND has put the default action back. A fault happens again on return, with its own registers in the core
-  // dump; a signal that somebody sent does not.
+  // SA_RESETHAND has put the default action back. A fault happens again on return, with its own registers in
+  // the core dump; a signal that somebody sent does not.
   if (info->si_code <= 0) ::raise(number);
 }
 
@@ -68,7 +76,8 @@ void install_crash_line(int fd) {
   action.sa_sigaction = on_fatal_signal;
   action.sa_flags = SA_SIGINFO | SA_RESETHAND | SA_NODEFER | SA_ONSTACK;
   ::sigemptyset(&action.sa_mask);
-  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) ::sigaction(number, &action, nullptr);
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})
+    ::sigaction(number, &action, nullptr);
 }
 
 } // namespace nacre::plugin

@@ -23,7 +23,9 @@ constexpr unsigned char this_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ?
 
 } // namespace
 
-ElfImage::ElfImage(std::span<const std::uint8_t> file) : file_(file) { parse(); }
+ElfImage::ElfImage(std::span<const std::uint8_t> file) : file_(file) {
+  parse();
+}
 
 void ElfImage::fail(Status status, std::string detail) {
   status_ = status;
@@ -33,7 +35,8 @@ void ElfImage::fail(Status status, std::string detail) {
 
 void ElfImage::parse() {
   const auto header = read<Elf64_Ehdr>(0);
-  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return fail(Status::not_elf, "it is no ELF file");
+  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
+    return fail(Status::not_elf, "it is no ELF file");
   header_ = *header;
   if (header_.e_ident[EI_CLASS] != ELFCLASS64 || header_.e_ident[EI_DATA] != this_order ||
       header_.e_machine != this_machine)
@@ -52,14 +55,16 @@ void ElfImage::parse() {
   }
 }
 
-std::optional<std::span<const std::uint8_t>> ElfImage::bytes(std::uint64_t offset, std::uint64_t length) const {
+std::optional<std::span<const std::uint8_t>> ElfImage::bytes(std::uint64_t offset,
+                                                             std::uint64_t length) const {
   if (offset > file_.size() || length > file_.size() - offset) return std::nullopt;
   return file_.subspan(offset, length);
 }
 
 std::optional<std::uint64_t> ElfImage::offset_of(std::uint64_t address) const {
   for (const auto& program : programs_)
-    if (program.p_type == PT_LOAD && address >= program.p_vaddr && address - program.p_vaddr < program.p_filesz)
+    if (program.p_type == PT_LOAD && address >= program.p_vaddr &&
+        address - program.p_vaddr < program.p_filesz)
       return program.p_offset + (address - program.p_vaddr);
   return std::nullopt;
 }
@@ -74,9 +79,11 @@ std::string ElfImage::text(std::uint64_t offset) const {
 
 std::vector<Elf64_Shdr> ElfImage::sections() const {
   std::vector<Elf64_Shdr> sections;
-  if (status_ != Status::ok || header_.e_shentsize != sizeof(Elf64_Shdr) || header_.e_shoff > file_.size()) return {};
+  if (status_ != Status::ok || header_.e_shentsize != sizeof(Elf64_Shdr) || header_.e_shoff > file_.size())
+    return {};
   for (unsigned i = 0; i < std::min<unsigned>(header_.e_shnum, 4096); ++i)
-    if (const auto section = read<Elf64_Shdr>(header_.e_shoff + i * sizeof(Elf64_Shdr))) sections.push_back(*section);
+    if (const auto section = read<Elf64_Shdr>(header_.e_shoff + i * sizeof(Elf64_Shdr)))
+      sections.push_back(*section);
   return sections;
 }
 

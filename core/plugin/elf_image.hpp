@@ -12,7 +12,7 @@
 namespace nacre::plugin {
 
 class ElfImage {
- public:
+public:
   enum class Status { ok, not_elf, wrong_machine };
 
   explicit ElfImage(std::span<const std::uint8_t> file);
@@ -22,7 +22,7 @@ class ElfImage {
 
   const std::vector<Elf64_Phdr>& programs() const noexcept { return programs_; } // at most 128
   std::vector<Elf64_Shdr> sections() const;                                      // at most 4096
-  std::vector<Elf64_Dyn> dynamic() const;                                        // up to DT_NULL, at most 4096
+  std::vector<Elf64_Dyn> dynamic() const; // up to DT_NULL, at most 4096
 
   // The bytes [offset, offset + length), or none when they are not all in the file.
   std::optional<std::span<const std::uint8_t>> bytes(std::uint64_t offset, std::uint64_t length) const;
@@ -31,8 +31,7 @@ class ElfImage {
   // The NUL-terminated string at an offset, at most 4096 bytes; "" when there is none.
   std::string text(std::uint64_t offset) const;
 
-  template <typename T>
-  std::optional<T> read(std::uint64_t offset) const {
+  template <typename T> std::optional<T> read(std::uint64_t offset) const {
     const auto raw = bytes(offset, sizeof(T));
     if (!raw) return std::nullopt;
     T value;
@@ -40,7 +39,7 @@ class ElfImage {
     return value;
   }
 
- private:
+private:
   void parse();
   void fail(Status status, std::string detail);
 

@@ -1,5 +1,5 @@
-// What the sandbox lends to the plugins of its pod. The functions may be called from any thread, also from threads of
-// a plugin; they throw nacre::Error, which reaches the plugin as its error.
+// What the sandbox lends to the plugins of its pod. The functions may be called from any thread, also from
+// threads of a plugin; they throw nacre::Error, which reaches the plugin as its error.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -16,18 +16,19 @@ namespace nacre::plugin {
 
 enum class LogLevel : std::uint32_t { debug = 1, info = 2, warning = 3, error = 4 }; // NACRE_LOG_*
 
-// A process that a plugin wants. What it may do is the sandbox's to decide: security rules, cgroup, namespaces.
+// A process that a plugin wants. What it may do is the sandbox's to decide: security rules, cgroup,
+// namespaces.
 struct SpawnRequest {
   struct Passed {
     UniqueFd fd;
     std::uint32_t target = 0; // its number in the new process, 3 or above
   };
-  std::string plugin;             // who asks: "hypervisor/qemu"
-  std::string role;               // "vmm", "virtiofsd", "passt"
-  std::vector<std::string> argv;  // argv[0] is an absolute path
+  std::string plugin;            // who asks: "hypervisor/qemu"
+  std::string role;              // "vmm", "virtiofsd", "passt"
+  std::vector<std::string> argv; // argv[0] is an absolute path
   std::vector<std::string> env;
   std::vector<Passed> fds;
-  UniqueFd netns;                 // empty: an empty namespace of the pod's own
+  UniqueFd netns; // empty: an empty namespace of the pod's own
   bool in_pod_mounts = false;
 };
 
@@ -37,14 +38,16 @@ struct SpawnedProcess {
 };
 
 struct HostEnvironment {
-  std::function<void(LogLevel level, const std::string& plugin, std::string_view text)> log; // empty: nobody listens
+  std::function<void(LogLevel level, const std::string& plugin, std::string_view text)>
+      log; // empty: nobody listens
   // Returns when the exec has succeeded. Empty: plugins cannot spawn (probe, undo).
   std::function<SpawnedProcess(const Limits& limits, SpawnRequest request)> spawn;
   std::function<void(int pid, int signal)> signal_process;
-  std::function<void(const std::string& plugin, const std::string& name, double value)> metric; // may be empty
+  std::function<void(const std::string& plugin, const std::string& name, double value)>
+      metric;                          // may be empty
   journal::Journal* journal = nullptr; // null: plugins cannot change the host (probe)
-  // A folder of the pod's, which exists and goes with the pod; plugins get folders below it, made when they ask:
-  // <pod_folder>/<kind>-<name>. Short, since unix sockets are made there. "": none.
+  // A folder of the pod's, which exists and goes with the pod; plugins get folders below it, made when they
+  // ask: <pod_folder>/<kind>-<name>. Short, since unix sockets are made there. "": none.
   std::string pod_folder;
 };
 

@@ -22,8 +22,7 @@ namespace {
 constexpr std::uint32_t queues_max = 256; // MAX_TAP_QUEUES
 
 // Everything that a plugin calls ends here: no exception of the core enters a plugin.
-template <typename Body>
-std::int32_t guard(nacre_error* error, Body&& body) noexcept {
+template <typename Body> std::int32_t guard(nacre_error* error, Body&& body) noexcept {
   try {
     body();
     return 0;
@@ -58,7 +57,8 @@ SpawnRequest request_of(const nacre_spawn& raw, sdk::ReceivedFds& fds, std::uint
   request.role = NACRE_SDK_GET(raw, role);
   request.argv = strings(raw.argv, raw.argv_count);
   request.env = strings(raw.env, raw.env_count);
-  require(!request.argv.empty() && request.argv[0].starts_with('/'), "argv[0] of a spawn must be an absolute path");
+  require(!request.argv.empty() && request.argv[0].starts_with('/'),
+          "argv[0] of a spawn must be an absolute path");
   require(!request.role.empty(), "a spawn needs a role");
   require(fd_count == 0 || raw.target_fds != nullptr, "a spawn needs a target for each descriptor");
   for (std::uint32_t i = 0; i < fd_count; ++i) {
@@ -66,7 +66,8 @@ SpawnRequest request_of(const nacre_spawn& raw, sdk::ReceivedFds& fds, std::uint
     request.fds.push_back({UniqueFd(fds.take(i).release()), raw.target_fds[i]});
   }
   if (raw.netns_fd >= 0)
-    request.netns = UniqueFd(check_errno(::fcntl(raw.netns_fd, F_DUPFD_CLOEXEC, 3), "keep a network namespace"));
+    request.netns =
+        UniqueFd(check_errno(::fcntl(raw.netns_fd, F_DUPFD_CLOEXEC, 3), "keep a network namespace"));
   request.in_pod_mounts = raw.in_pod_mounts != 0;
   return request;
 }
@@ -99,8 +100,8 @@ struct HostServices::Entries {
     }
   }
 
-  static std::int32_t spawn(void* context, const nacre_call* call, const nacre_spawn* plan, const nacre_fds* fds,
-                            nacre_process* ret, nacre_error* error) noexcept {
+  static std::int32_t spawn(void* context, const nacre_call* call, const nacre_spawn* plan,
+                            const nacre_fds* fds, nacre_process* ret, nacre_error* error) noexcept {
     return guard(error, [&] {
       auto& self = of(context);
       sdk::ReceivedFds received_fds(fds);
@@ -125,7 +126,8 @@ struct HostServices::Entries {
     });
   }
 
-  static std::int32_t signal_process(void* context, std::int32_t pid, std::int32_t signal, nacre_error* error) noexcept {
+  static std::int32_t signal_process(void* context, std::int32_t pid, std::int32_t signal,
+                                     nacre_error* error) noexcept {
     return guard(error, [&] {
       auto& self = of(context);
       if (!self.environment_->signal_process) not_here("signal a process");
@@ -138,7 +140,8 @@ struct HostServices::Entries {
     return guard(error, [&] {
       require(ret != nullptr, "no place for the socket");
       in_network_namespace(netns_fd, [&] {
-        *ret = check_errno(::socket(domain, type | SOCK_CLOEXEC, protocol), "open a socket in the network namespace");
+        *ret = check_errno(::socket(domain, type | SOCK_CLOEXEC, protocol),
+                           "open a socket in the network namespace");
       });
     });
   }
@@ -151,7 +154,8 @@ struct HostServices::Entries {
       require(std::strlen(name) < IFNAMSIZ, "a tap's name has at most 15 bytes");
       std::vector<UniqueFd> taps;
       in_network_namespace(netns_fd, [&] { taps = open_tap(name, flags, queues); });
-      for (std::uint32_t i = 0; i < queues; ++i) ret[i] = taps[i].release();
+      for (std::uint32_t i = 0; i < queues; ++i)
+        ret[i] = taps[i].release();
     });
   }
 

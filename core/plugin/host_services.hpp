@@ -12,7 +12,7 @@
 namespace nacre::plugin {
 
 class HostServices {
- public:
+public:
   // `environment` must outlive this.
   HostServices(HostEnvironment& environment, const Plugin& plugin);
   HostServices(const HostServices&) = delete;
@@ -21,7 +21,7 @@ class HostServices {
   const nacre_host* raw() const noexcept { return &raw_; }
   void warn(std::string_view text) const noexcept; // to the log, in the plugin's name
 
- private:
+private:
   struct Entries; // the C functions
 
   HostEnvironment* environment_;

@@ -16,7 +16,8 @@ Hypervisor::Hypervisor(const Plugin& plugin) : plugin_(&plugin) {
     throw Error(ErrorCode::invalid_argument, "use plugin", plugin.label()).because("it is no hypervisor");
 }
 
-Probe Hypervisor::probe(HostEnvironment& environment, const Limits& limits, const std::string& options) const {
+Probe Hypervisor::probe(HostEnvironment& environment, const Limits& limits,
+                        const std::string& options) const {
   return probe_with<nacre_hypervisor_ops>(*plugin_, environment, limits, options);
 }
 
@@ -26,7 +27,9 @@ Vm Hypervisor::create(HostEnvironment& environment, const Limits& limits, const 
   return Vm(*plugin_, std::move(host), handle);
 }
 
-Vm::~Vm() { destroy(); }
+Vm::~Vm() {
+  destroy();
+}
 
 Vm& Vm::operator=(Vm&& other) noexcept {
   if (this != &other) {
@@ -77,7 +80,8 @@ AgentChannel Vm::connect(const Limits& limits) {
   operation.need(HAS(connect));
   auto raw = room<nacre_agent_channel>();
   FdRoom fds;
-  operation.run([&](nacre_error* e) { return ops().connect(handle_.get(), operation.call(), &raw, fds.raw(), e); });
+  operation.run(
+      [&](nacre_error* e) { return ops().connect(handle_.get(), operation.call(), &raw, fds.raw(), e); });
   sdk::ReceivedFds received = fds.take();
   AgentChannel channel = sdk::from_c(raw);
   if (channel.kind == NACRE_CHANNEL_FD) {
@@ -92,7 +96,8 @@ AgentChannel Vm::connect(const Limits& limits) {
 void Vm::stop(const Limits& limits, bool graceful) {
   Operation operation(*plugin_, "stop the VM", limits, host_.get());
   operation.need(HAS(stop));
-  operation.run([&](nacre_error* e) { return ops().stop(handle_.get(), operation.call(), graceful ? 1 : 0, e); });
+  operation.run(
+      [&](nacre_error* e) { return ops().stop(handle_.get(), operation.call(), graceful ? 1 : 0, e); });
 }
 
 void Vm::pause(const Limits& limits) {
@@ -136,7 +141,8 @@ std::uint64_t Vm::resize(const Limits& limits, VmSize size) {
   operation.need(HAS(resize));
   const nacre_vm_size raw{sizeof raw, size.vcpus, size.memory_bytes};
   std::uint64_t number = 0;
-  operation.run([&](nacre_error* e) { return ops().resize(handle_.get(), operation.call(), &raw, &number, e); });
+  operation.run(
+      [&](nacre_error* e) { return ops().resize(handle_.get(), operation.call(), &raw, &number, e); });
   return number;
 }
 
@@ -160,7 +166,8 @@ void Vm::rebind_device(const Limits& limits, const std::string& id, HostEnd host
   sdk::FdsToSend fds;
   const auto* raw = sdk::to_c(std::move(host_end), arena, fds);
   operation.run([&](nacre_error* e) {
-    return ops().rebind_device(handle_.get(), operation.call(), id.data(), id.size(), raw, fds.hand_over(), e);
+    return ops().rebind_device(handle_.get(), operation.call(), id.data(), id.size(), raw, fds.hand_over(),
+                               e);
   });
 }
 
@@ -170,7 +177,8 @@ std::vector<GuestDevice> Vm::describe(const Limits& limits) {
   auto raw = room<nacre_device_list>();
   operation.run([&](nacre_error* e) { return ops().describe(handle_.get(), operation.call(), &raw, e); });
   std::vector<GuestDevice> devices;
-  for (std::uint32_t i = 0; i < raw.count; ++i) devices.push_back(sdk::from_c(raw.devices[i]));
+  for (std::uint32_t i = 0; i < raw.count; ++i)
+    devices.push_back(sdk::from_c(raw.devices[i]));
   return devices;
 }
 
@@ -213,7 +221,10 @@ Events Vm::take_events() {
     std::memcpy(&raw, packet.data(), std::min(head, sizeof raw));
     const std::size_t text = std::min<std::size_t>(raw.text_len, size - head);
     const std::size_t device = std::min<std::size_t>(raw.device_len, size - head - text);
-    events.list.push_back({raw.kind, raw.operation, raw.value, {packet.data() + head, text},
+    events.list.push_back({raw.kind,
+                           raw.operation,
+                           raw.value,
+                           {packet.data() + head, text},
                            {packet.data() + head + text, device}});
   }
 }

@@ -1,5 +1,5 @@
-// A hypervisor plugin, and a VM of it, for the sandbox: C++ values in and out. Everything throws nacre::Error that
-// names the plugin and the operation. Calls on one Vm must not be concurrent.
+// A hypervisor plugin, and a VM of it, for the sandbox: C++ values in and out. Everything throws nacre::Error
+// that names the plugin and the operation. Calls on one Vm must not be concurrent.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -43,7 +43,7 @@ struct Events {
 };
 
 class Vm {
- public:
+public:
   Vm(Vm&&) noexcept = default;
   Vm& operator=(Vm&& other) noexcept;
   ~Vm(); // the VM was stopped before, or never started
@@ -66,10 +66,10 @@ class Vm {
   std::vector<GuestDevice> describe(const Limits& limits);
   VmProcesses processes();
 
-  int events_fd(); // borrowed, alive as long as this; -1: none
+  int events_fd();      // borrowed, alive as long as this; -1: none
   Events take_events(); // what has come; never blocks
 
- private:
+private:
   friend class Hypervisor;
   Vm(const Plugin& plugin, std::unique_ptr<HostServices> host, nacre_vm* handle)
       : plugin_(&plugin), host_(std::move(host)), handle_(handle) {}
@@ -87,7 +87,7 @@ class Vm {
 };
 
 class Hypervisor {
- public:
+public:
   explicit Hypervisor(const Plugin& plugin); // of kind hypervisor
   const Plugin& plugin() const noexcept { return *plugin_; }
 
@@ -95,7 +95,7 @@ class Hypervisor {
   Probe probe(HostEnvironment& environment, const Limits& limits, const std::string& options) const;
   Vm create(HostEnvironment& environment, const Limits& limits, const std::string& options) const;
 
- private:
+private:
   const Plugin* plugin_;
 };
 

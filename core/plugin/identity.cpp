@@ -23,12 +23,15 @@ struct NamedBit {
   std::string_view name;
 };
 
-#define NAMED(bit) NamedBit{bit, #bit}
+#define NAMED(bit)                                                                                           \
+  NamedBit {                                                                                                 \
+    bit, #bit                                                                                                \
+  }
 
 constexpr NamedBit hypervisor_bits[] = {
-    NAMED(NACRE_HV_SHARE_FOLDERS),  NAMED(NACRE_HV_VHOST_USER_FS), NAMED(NACRE_HV_MULTI_QUEUE),
-    NAMED(NACRE_HV_RESIZE_VCPUS),   NAMED(NACRE_HV_RESIZE_MEMORY), NAMED(NACRE_HV_PAUSE),
-    NAMED(NACRE_HV_SAVE),           NAMED(NACRE_HV_INITRD),        NAMED(NACRE_HV_IMAGE),
+    NAMED(NACRE_HV_SHARE_FOLDERS),  NAMED(NACRE_HV_VHOST_USER_FS),   NAMED(NACRE_HV_MULTI_QUEUE),
+    NAMED(NACRE_HV_RESIZE_VCPUS),   NAMED(NACRE_HV_RESIZE_MEMORY),   NAMED(NACRE_HV_PAUSE),
+    NAMED(NACRE_HV_SAVE),           NAMED(NACRE_HV_INITRD),          NAMED(NACRE_HV_IMAGE),
     NAMED(NACRE_HV_RATE_LIMIT_NET), NAMED(NACRE_HV_RATE_LIMIT_DISK), NAMED(NACRE_HV_NO_GUEST),
 };
 constexpr NamedBit network_bits[] = {
@@ -52,10 +55,14 @@ constexpr NamedBit security_bits[] = {
 
 std::span<const NamedBit> bits_of(Kind kind) {
   switch (kind) {
-  case Kind::hypervisor: return hypervisor_bits;
-  case Kind::network: return network_bits;
-  case Kind::storage: return storage_bits;
-  case Kind::security: return security_bits;
+  case Kind::hypervisor:
+    return hypervisor_bits;
+  case Kind::network:
+    return network_bits;
+  case Kind::storage:
+    return storage_bits;
+  case Kind::security:
+    return security_bits;
   }
   return {};
 }
@@ -98,16 +105,22 @@ std::vector<std::string> split_names(std::string_view names) {
   }
 }
 
-std::string bounded(const char* text, std::size_t size) { return {text, ::strnlen(text, size)}; }
+std::string bounded(const char* text, std::size_t size) {
+  return {text, ::strnlen(text, size)};
+}
 
 } // namespace
 
 std::string_view to_string(Kind kind) {
   switch (kind) {
-  case Kind::hypervisor: return "hypervisor";
-  case Kind::network: return "network";
-  case Kind::storage: return "storage";
-  case Kind::security: return "security";
+  case Kind::hypervisor:
+    return "hypervisor";
+  case Kind::network:
+    return "network";
+  case Kind::storage:
+    return "storage";
+  case Kind::security:
+    return "security";
   }
   return "unknown";
 }

@@ -1,4 +1,5 @@
-// Who a plugin says that it is: from the ELF note of its file, or from its descriptor; both must say the same.
+// Who a plugin says that it is: from the ELF note of its file, or from its descriptor; both must say the
+// same.
 #pragma once
 
 #include <array>
@@ -15,7 +16,7 @@ namespace nacre::plugin {
 enum class Kind : std::uint32_t { hypervisor = 1, network = 2, storage = 3, security = 4 }; // NACRE_KIND_*
 inline constexpr std::array all_kinds = {Kind::hypervisor, Kind::network, Kind::storage, Kind::security};
 
-std::string_view to_string(Kind kind);                    // "hypervisor", as in paths and configuration
+std::string_view to_string(Kind kind); // "hypervisor", as in paths and configuration
 std::optional<Kind> kind_of(std::string_view text);
 
 // [a-z0-9-]{1,31}
@@ -26,7 +27,7 @@ struct Identity {
   std::uint32_t abi_major = 0;
   std::uint32_t abi_minor = 0;
   std::uint32_t min_host_minor = 0;
-  std::string kind;                  // as written; may be none that we know
+  std::string kind; // as written; may be none that we know
   std::uint32_t kind_version = 0;
   std::string name;
   std::string version;

@@ -11,7 +11,7 @@ namespace nacre::plugin {
 namespace {
 
 class Lint {
- public:
+public:
   explicit Lint(const ElfImage& image) : image_(image), entries_(image.dynamic()) {}
 
   std::vector<Finding> run() {
@@ -21,8 +21,10 @@ class Lint {
     return std::move(findings_);
   }
 
- private:
-  void warn(std::string sentence) { findings_.push_back({Finding::Level::warning, LoadStatus::ok, std::move(sentence)}); }
+private:
+  void warn(std::string sentence) {
+    findings_.push_back({Finding::Level::warning, LoadStatus::ok, std::move(sentence)});
+  }
 
   void programs() {
     bool relro = false;
@@ -46,14 +48,29 @@ class Lint {
     for (const auto& entry : entries_) {
       switch (entry.d_tag) {
       case DT_RPATH:
-      case DT_RUNPATH: search_path(string(entry.d_un.d_val)); break;
-      case DT_TEXTREL: warn("it has relocations in its code (DT_TEXTREL); compile with -fPIC"); break;
-      case DT_BIND_NOW: now = true; break;
-      case DT_FLAGS: now |= (entry.d_un.d_val & DF_BIND_NOW) != 0; break;
-      case DT_FLAGS_1: now |= (entry.d_un.d_val & DF_1_NOW) != 0; break;
-      case DT_SONAME: warn("it has a soname; a plugin is found by path, link without -soname"); break;
-      case DT_NEEDED: library(string(entry.d_un.d_val)); break;
-      default: break;
+      case DT_RUNPATH:
+        search_path(string(entry.d_un.d_val));
+        break;
+      case DT_TEXTREL:
+        warn("it has relocations in its code (DT_TEXTREL); compile with -fPIC");
+        break;
+      case DT_BIND_NOW:
+        now = true;
+        break;
+      case DT_FLAGS:
+        now |= (entry.d_un.d_val & DF_BIND_NOW) != 0;
+        break;
+      case DT_FLAGS_1:
+        now |= (entry.d_un.d_val & DF_1_NOW) != 0;
+        break;
+      case DT_SONAME:
+        warn("it has a soname; a plugin is found by path, link without -soname");
+        break;
+      case DT_NEEDED:
+        library(string(entry.d_un.d_val));
+        break;
+      default:
+        break;
       }
     }
     if (!now) warn("it is bound lazily; link with -z now");
@@ -61,7 +78,8 @@ class Lint {
 
   void library(const std::string& name) {
     if (name.starts_with("libgrpc")) warn("it links \"" + name + "\", which costs every start about 10 ms");
-    if (name.starts_with("libnacre")) warn("it links \"" + name + "\"; a plugin uses the public headers only");
+    if (name.starts_with("libnacre"))
+      warn("it links \"" + name + "\"; a plugin uses the public headers only");
   }
 
   void search_path(std::string_view paths) {
@@ -70,7 +88,8 @@ class Lint {
       const std::string_view path = paths.substr(0, end);
       const bool own = path.starts_with("$ORIGIN") || path.starts_with("${ORIGIN}");
       if (path.find("..") != path.npos || (!own && !path.starts_with("/usr/") && !path.starts_with("/lib")))
-        warn("it looks for libraries in \"" + std::string(path) + "\"; leave the search path out, or use $ORIGIN");
+        warn("it looks for libraries in \"" + std::string(path) +
+             "\"; leave the search path out, or use $ORIGIN");
       if (end == paths.npos) return;
       paths.remove_prefix(end + 1);
     }
@@ -80,7 +99,8 @@ class Lint {
     std::vector<std::string> names;
     const auto sections = image_.sections();
     for (const auto& section : sections) {
-      if (section.sh_type != SHT_DYNSYM || section.sh_entsize != sizeof(Elf64_Sym) || section.sh_link >= sections.size())
+      if (section.sh_type != SHT_DYNSYM || section.sh_entsize != sizeof(Elf64_Sym) ||
+          section.sh_link >= sections.size())
         continue;
       const std::uint64_t strings = sections[section.sh_link].sh_offset;
       const auto count = std::min<std::uint64_t>(section.sh_size / sizeof(Elf64_Sym), 65536);
@@ -93,7 +113,8 @@ class Lint {
     }
     if (names.empty()) return;
     std::string text = "it exports more than its descriptor: ";
-    for (const auto& name : names) text += "\"" + name + "\" ";
+    for (const auto& name : names)
+      text += "\"" + name + "\" ";
     warn(text + "(use the version script of add_nacre_plugin)");
   }
 
@@ -106,7 +127,8 @@ class Lint {
 
 std::vector<Finding> lint(std::string_view file) {
   const ElfImage image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
-  if (image.status() != ElfImage::Status::ok) return {{Finding::Level::error, LoadStatus::not_elf, image.detail()}};
+  if (image.status() != ElfImage::Status::ok)
+    return {{Finding::Level::error, LoadStatus::not_elf, image.detail()}};
   return Lint(image).run();
 }
 

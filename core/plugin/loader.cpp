@@ -8,7 +8,8 @@
 #include <nacre/plugin/security.h>
 #include <nacre/plugin/storage.h>
 
-// One package less to depend on; and this is the one file that sees Boost.DLL, whose headers take seconds to compile.
+// One package less to depend on; and this is the one file that sees Boost.DLL, whose headers take seconds to
+// compile.
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 
@@ -17,8 +18,8 @@
 namespace nacre::plugin {
 namespace {
 
-// Which versions of a kind's table this host takes. A kind's version rises when a table's meaning changes in a way
-// that struct_size cannot tell; then `lowest` stays at what still works:
+// Which versions of a kind's table this host takes. A kind's version rises when a table's meaning changes in
+// a way that struct_size cannot tell; then `lowest` stays at what still works:
 //
 //   plugin's version   lowest..current   below lowest    above current
 //   result             ok                abi_too_old     abi_too_new
@@ -27,16 +28,20 @@ struct KindVersions {
 };
 KindVersions versions_of(Kind kind) {
   switch (kind) {
-  case Kind::hypervisor: return {1, NACRE_HYPERVISOR_VERSION};
-  case Kind::network: return {1, NACRE_NETWORK_VERSION};
-  case Kind::storage: return {1, NACRE_STORAGE_VERSION};
-  case Kind::security: return {1, NACRE_SECURITY_VERSION};
+  case Kind::hypervisor:
+    return {1, NACRE_HYPERVISOR_VERSION};
+  case Kind::network:
+    return {1, NACRE_NETWORK_VERSION};
+  case Kind::storage:
+    return {1, NACRE_STORAGE_VERSION};
+  case Kind::security:
+    return {1, NACRE_SECURITY_VERSION};
   }
   return {1, 0};
 }
 
 class Checks {
- public:
+public:
   Checks(Kind kind, const std::string& name) : kind_(kind), name_(name) {}
 
   [[noreturn]] void fail(LoadStatus status, const std::string& cause) const {
@@ -46,10 +51,14 @@ class Checks {
   TrustedFile trust(const std::string& path, const TrustRules& rules) const {
     TrustResult result = walk(path, rules);
     switch (result.status) {
-    case TrustResult::Status::ok: break;
-    case TrustResult::Status::not_found: fail(LoadStatus::not_found, result.sentence);
-    case TrustResult::Status::unsafe_owner: fail(LoadStatus::unsafe_owner, result.sentence);
-    case TrustResult::Status::unsafe_mode: fail(LoadStatus::unsafe_mode, result.sentence);
+    case TrustResult::Status::ok:
+      break;
+    case TrustResult::Status::not_found:
+      fail(LoadStatus::not_found, result.sentence);
+    case TrustResult::Status::unsafe_owner:
+      fail(LoadStatus::unsafe_owner, result.sentence);
+    case TrustResult::Status::unsafe_mode:
+      fail(LoadStatus::unsafe_mode, result.sentence);
     }
     return std::move(result.file);
   }
@@ -58,10 +67,14 @@ class Checks {
     const NoteResult note = read_note(file.fd.get());
     const std::string where = "\"" + file.path + "\": ";
     switch (note.status) {
-    case NoteStatus::ok: break;
-    case NoteStatus::not_elf: fail(LoadStatus::not_elf, where + note.detail);
-    case NoteStatus::wrong_machine: fail(LoadStatus::wrong_machine, where + note.detail);
-    case NoteStatus::not_a_plugin: fail(LoadStatus::not_a_plugin, where + note.detail);
+    case NoteStatus::ok:
+      break;
+    case NoteStatus::not_elf:
+      fail(LoadStatus::not_elf, where + note.detail);
+    case NoteStatus::wrong_machine:
+      fail(LoadStatus::wrong_machine, where + note.detail);
+    case NoteStatus::not_a_plugin:
+      fail(LoadStatus::not_a_plugin, where + note.detail);
     }
     try {
       return parse_identity(note.json);
@@ -79,7 +92,8 @@ class Checks {
     if (identity.min_host_minor > NACRE_ABI_MINOR)
       fail(LoadStatus::needs_newer_host, "it needs plugin ABI " + std::to_string(identity.abi_major) + "." +
                                              std::to_string(identity.min_host_minor) + ", this is " +
-                                             std::to_string(NACRE_ABI_MAJOR) + "." + std::to_string(NACRE_ABI_MINOR));
+                                             std::to_string(NACRE_ABI_MAJOR) + "." +
+                                             std::to_string(NACRE_ABI_MINOR));
     if (identity.kind != to_string(kind_))
       fail(LoadStatus::kind_mismatch, "it is a " + identity.kind + " plugin");
     if (identity.name != name_) fail(LoadStatus::name_mismatch, "it calls itself \"" + identity.name + "\"");
@@ -92,13 +106,15 @@ class Checks {
 
   void descriptor(const nacre_plugin_descriptor& d, const Identity& note) const {
     constexpr LoadStatus changed = LoadStatus::identity_changed;
-    if (std::memcmp(d.magic, NACRE_PLUGIN_MAGIC, sizeof d.magic) != 0) fail(changed, "its descriptor has another magic");
-    if (d.struct_size < offsetof(nacre_plugin_descriptor, reserved)) fail(changed, "its descriptor is too short");
+    if (std::memcmp(d.magic, NACRE_PLUGIN_MAGIC, sizeof d.magic) != 0)
+      fail(changed, "its descriptor has another magic");
+    if (d.struct_size < offsetof(nacre_plugin_descriptor, reserved))
+      fail(changed, "its descriptor is too short");
     const Identity own = identity_of(d);
     if (own.abi_major != note.abi_major || own.abi_minor != note.abi_minor ||
-        own.min_host_minor != note.min_host_minor || own.kind != note.kind || own.kind_version != note.kind_version ||
-        own.name != note.name || own.version != note.version || own.licence != note.licence ||
-        !same_capabilities(d.capabilities, note))
+        own.min_host_minor != note.min_host_minor || own.kind != note.kind ||
+        own.kind_version != note.kind_version || own.name != note.name || own.version != note.version ||
+        own.licence != note.licence || !same_capabilities(d.capabilities, note))
       fail(changed, "its descriptor says other things than its note");
     // The first members are the same in every kind's table.
     const auto* ops = static_cast<const nacre_hypervisor_ops*>(d.ops);
@@ -108,7 +124,7 @@ class Checks {
       fail(changed, "its table of operations has no create() or destroy()");
   }
 
- private:
+private:
   // Names that this host does not know yet may stand for any of the bits that it does not know.
   bool same_capabilities(std::uint64_t bits, const Identity& note) const {
     const std::uint64_t named = capability_bits(kind_, note.capabilities);
@@ -139,7 +155,8 @@ std::string Plugin::build() const {
 
 Inspected inspect(const std::string& path, Kind kind, const std::string& name, const TrustRules& rules) {
   const Checks checks(kind, name);
-  if (!is_plugin_name(name)) checks.fail(LoadStatus::not_found, "a plugin's name has 1 to 31 of a-z, 0-9 and -");
+  if (!is_plugin_name(name))
+    checks.fail(LoadStatus::not_found, "a plugin's name has 1 to 31 of a-z, 0-9 and -");
   TrustedFile file = checks.trust(path, rules);
   Identity identity = checks.note(file);
   checks.rules(identity);

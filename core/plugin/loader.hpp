@@ -12,26 +12,33 @@
 
 namespace nacre::plugin {
 
-// A plugin in this process. It is never unloaded: constant data, functions and exceptions of it stay valid, so a
-// reference may be kept for ever. May be used from any thread.
+// A plugin in this process. It is never unloaded: constant data, functions and exceptions of it stay valid,
+// so a reference may be kept for ever. May be used from any thread.
 class Plugin {
- public:
+public:
   Plugin(Identity identity, std::string path, const nacre_plugin_descriptor& descriptor)
-      : identity_(std::move(identity)), label_(identity_.label()), path_(std::move(path)), descriptor_(&descriptor) {}
+      : identity_(std::move(identity)), label_(identity_.label()), path_(std::move(path)),
+        descriptor_(&descriptor) {}
 
   const Identity& identity() const noexcept { return identity_; }
   const std::string& name() const noexcept { return identity_.name; }
-  const std::string& label() const noexcept { return label_; } // "hypervisor/qemu": in messages and crash lines
+  const std::string& label() const noexcept {
+    return label_;
+  } // "hypervisor/qemu": in messages and crash lines
   const std::string& path() const noexcept { return path_; }
   Kind kind() const noexcept { return static_cast<Kind>(descriptor_->kind); }
-  bool has(std::uint64_t capability) const noexcept { return (descriptor_->capabilities & capability) == capability; }
+  bool has(std::uint64_t capability) const noexcept {
+    return (descriptor_->capabilities & capability) == capability;
+  }
   std::uint64_t capabilities() const noexcept { return descriptor_->capabilities; }
   std::string build() const;
   // The description of its options: a JSON array (<nacre/plugin/descriptor.h>).
-  std::string_view options_schema() const noexcept { return {descriptor_->options, descriptor_->options_len}; }
+  std::string_view options_schema() const noexcept {
+    return {descriptor_->options, descriptor_->options_len};
+  }
   const void* ops() const noexcept { return descriptor_->ops; }
 
- private:
+private:
   Identity identity_;
   std::string label_, path_;
   const nacre_plugin_descriptor* descriptor_;

@@ -14,7 +14,7 @@ namespace {
 
 // A new thread inherits the mask; none of the program's signals may be handled on one that is elsewhere.
 class BlockSignals {
- public:
+public:
   BlockSignals() {
     sigset_t all;
     ::sigfillset(&all);
@@ -24,7 +24,7 @@ class BlockSignals {
   BlockSignals(const BlockSignals&) = delete;
   BlockSignals& operator=(const BlockSignals&) = delete;
 
- private:
+private:
   sigset_t before_;
 };
 

@@ -5,13 +5,16 @@
 namespace nacre::plugin {
 namespace {
 
-const nacre_network_ops& table(const Plugin& plugin) { return *static_cast<const nacre_network_ops*>(plugin.ops()); }
+const nacre_network_ops& table(const Plugin& plugin) {
+  return *static_cast<const nacre_network_ops*>(plugin.ops());
+}
 
 } // namespace
 
 #define HAS(member) NACRE_HAS_FUNCTION(&table(*plugin_), nacre_network_ops, member)
 
-Network::Network(const Plugin& plugin, HostEnvironment& environment, const Limits& limits, const std::string& options)
+Network::Network(const Plugin& plugin, HostEnvironment& environment, const Limits& limits,
+                 const std::string& options)
     : plugin_(&plugin), host_(std::make_unique<HostServices>(environment, plugin)) {
   if (plugin.kind() != Kind::network)
     throw Error(ErrorCode::invalid_argument, "use plugin", plugin.label()).because("it is no network plugin");
@@ -28,7 +31,9 @@ Network& Network::operator=(Network&& other) noexcept {
   return *this;
 }
 
-Network::~Network() { destroy(); }
+Network::~Network() {
+  destroy();
+}
 
 void Network::destroy() noexcept {
   if (!handle_) return;
@@ -70,8 +75,8 @@ Endpoint Network::open_endpoint(const Limits& limits, const EndpointRequest& req
   nacre_endpoint* handle = nullptr;
   auto raw = room<nacre_endpoint_result>();
   operation.run([&](nacre_error* e) {
-    return table(*plugin_).open_endpoint(handle_.get(), operation.call(), sdk::to_c(request, arena), &handle, &raw,
-                                         fds.raw(), e);
+    return table(*plugin_).open_endpoint(handle_.get(), operation.call(), sdk::to_c(request, arena), &handle,
+                                         &raw, fds.raw(), e);
   });
   Endpoint endpoint(*plugin_, host_.get(), handle);
   sdk::ReceivedFds received = fds.take();
@@ -79,7 +84,9 @@ Endpoint Network::open_endpoint(const Limits& limits, const EndpointRequest& req
   return endpoint;
 }
 
-Endpoint::~Endpoint() { close(); }
+Endpoint::~Endpoint() {
+  close();
+}
 
 Endpoint& Endpoint::operator=(Endpoint&& other) noexcept {
   if (this != &other) {

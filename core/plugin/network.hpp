@@ -1,5 +1,5 @@
-// A network plugin, its pod-wide handle and its endpoints, for the sandbox: C++ values in and out. Everything throws
-// nacre::Error that names the plugin and the operation. Calls on one object must not be concurrent.
+// A network plugin, its pod-wide handle and its endpoints, for the sandbox: C++ values in and out. Everything
+// throws nacre::Error that names the plugin and the operation. Calls on one object must not be concurrent.
 #pragma once
 
 #include "plugin/host_services.hpp"
@@ -27,20 +27,20 @@ using sdk::Route;
 
 // One NIC. Must go before its Network.
 class Endpoint {
- public:
+public:
   Endpoint(Endpoint&&) noexcept = default;
   Endpoint& operator=(Endpoint&& other) noexcept;
   ~Endpoint(); // after unbind()
 
   const Plugin& plugin() const noexcept { return *plugin_; }
 
-  Device device;  // for the hypervisor, once: move it out
+  Device device; // for the hypervisor, once: move it out
 
   Binding bind(const Limits& limits, const Link& link, int netns_fd);
   void unbind(const Limits& limits);
   nacre_endpoint_stats stats();
 
- private:
+private:
   friend class Network;
   Endpoint(const Plugin& plugin, const HostServices* host, nacre_endpoint* handle)
       : plugin_(&plugin), host_(host), handle_(handle) {}
@@ -54,9 +54,10 @@ class Endpoint {
 };
 
 class Network {
- public:
+public:
   // `options`: JSON object, the plugin's checked table. `environment` must outlive this.
-  Network(const Plugin& plugin, HostEnvironment& environment, const Limits& limits, const std::string& options);
+  Network(const Plugin& plugin, HostEnvironment& environment, const Limits& limits,
+          const std::string& options);
   Network(Network&&) noexcept = default;
   Network& operator=(Network&& other) noexcept;
   ~Network(); // all endpoints went before
@@ -70,7 +71,7 @@ class Network {
   bool claim(const Link& link);
   Endpoint open_endpoint(const Limits& limits, const EndpointRequest& request);
 
- private:
+private:
   void destroy() noexcept;
   struct Release {
     void operator()(nacre_net*) const noexcept {}

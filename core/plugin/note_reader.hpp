@@ -15,8 +15,8 @@ struct NoteResult {
   std::string detail; // else: what is wrong, for a message
 };
 
-// Bounded: every offset and size of the file is checked against `file` before it is used. Looks at program headers
-// only (PT_NOTE survives strip), at the first note of owner "Nacre".
+// Bounded: every offset and size of the file is checked against `file` before it is used. Looks at program
+// headers only (PT_NOTE survives strip), at the first note of owner "Nacre".
 NoteResult read_note(std::span<const std::uint8_t> file);
 
 // Of an open file; maps it. A file larger than 64 MiB is refused.

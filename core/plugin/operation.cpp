@@ -17,12 +17,16 @@ ErrorCode code_of(std::int32_t code) {
   case NACRE_E_CANCELLED:
   case NACRE_E_UNSUPPORTED:
   case NACRE_E_INTERNAL:
-  case NACRE_E_UNAVAILABLE: return static_cast<ErrorCode>(code); // the same numbers
-  default: return ErrorCode::unknown;
+  case NACRE_E_UNAVAILABLE:
+    return static_cast<ErrorCode>(code); // the same numbers
+  default:
+    return ErrorCode::unknown;
   }
 }
 
-std::string operation_text(const char* words) { return std::string(words) + " with plugin"; }
+std::string operation_text(const char* words) {
+  return std::string(words) + " with plugin";
+}
 
 } // namespace
 

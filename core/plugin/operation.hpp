@@ -17,16 +17,17 @@
 namespace nacre::plugin {
 
 class Operation {
- public:
-  // `words`: what is asked for, as a message says it ("start the VM"); lives for ever. `host`: gets the warning about
-  // an operation that overran its deadline; may be null.
-  Operation(const Plugin& plugin, const char* words, const Limits& limits = {}, const HostServices* host = nullptr);
+public:
+  // `words`: what is asked for, as a message says it ("start the VM"); lives for ever. `host`: gets the
+  // warning about an operation that overran its deadline; may be null.
+  Operation(const Plugin& plugin, const char* words, const Limits& limits = {},
+            const HostServices* host = nullptr);
 
   const nacre_call* call() const noexcept { return &call_; }
 
-  // Throws the plugin's error. What comes out of a plugin in other ways (std::bad_alloc of the conversion) passes.
-  template <typename Body>
-  void run(Body&& body) {
+  // Throws the plugin's error. What comes out of a plugin in other ways (std::bad_alloc of the conversion)
+  // passes.
+  template <typename Body> void run(Body&& body) {
     nacre_error error{};
     error.struct_size = sizeof error;
     std::int32_t result = 0;
@@ -40,7 +41,7 @@ class Operation {
   // Throws when the table of an older plugin ends before the function, or leaves it out.
   void need(bool present) const;
 
- private:
+private:
   void finish(std::int32_t result, nacre_error& error) const;
 
   const Plugin& plugin_;
@@ -51,21 +52,20 @@ class Operation {
 
 // Room for the descriptors that a call hands out.
 class FdRoom {
- public:
+public:
   FdRoom() : raw_{sizeof raw_, static_cast<std::uint32_t>(numbers_.size()), numbers_.data(), 0, 0} {}
   FdRoom(const FdRoom&) = delete;
   FdRoom& operator=(const FdRoom&) = delete;
   nacre_fds_out* raw() noexcept { return &raw_; }
   sdk::ReceivedFds take() { return sdk::ReceivedFds(raw_); } // once, after the call has succeeded
 
- private:
+private:
   std::array<std::int32_t, 64> numbers_{};
   nacre_fds_out raw_;
 };
 
 // A struct that a call fills.
-template <typename T>
-T room() {
+template <typename T> T room() {
   T value{};
   value.struct_size = sizeof value;
   return value;
@@ -88,7 +88,8 @@ sdk::Probe probe_with(const Plugin& plugin, HostEnvironment& environment, const 
 }
 
 template <typename Ops, typename Handle>
-Handle* create_with(const Plugin& plugin, const HostServices& host, const Limits& limits, const std::string& options) {
+Handle* create_with(const Plugin& plugin, const HostServices& host, const Limits& limits,
+                    const std::string& options) {
   const auto& ops = *static_cast<const Ops*>(plugin.ops());
   Handle* handle = nullptr;
   Operation operation(plugin, "create a handle", limits, &host);

@@ -19,7 +19,8 @@ std::string remedy(const Party& needy, const Party& hypervisor) {
   return text;
 }
 
-void require_kinds(const Offer& offer, const Need& need, std::uint64_t kinds, std::uint64_t wanted, const char* verb) {
+void require_kinds(const Offer& offer, const Need& need, std::uint64_t kinds, std::uint64_t wanted,
+                   const char* verb) {
   for (std::uint32_t kind = 0; kind < NACRE_DEVICE_KIND_LIMIT; ++kind) {
     if ((kinds >> kind & 1) == 0) continue;
     if ((offer.device_capabilities(kind) & wanted) != 0) continue;
@@ -38,14 +39,22 @@ bool hot_adds(const Offer& offer, std::uint32_t kind) {
 
 std::string device_kind_name(std::uint32_t kind) {
   switch (kind) {
-  case NACRE_DEVICE_SHARE: return "9p share";
-  case NACRE_DEVICE_VHOST_USER_FS: return "virtio-fs share";
-  case NACRE_DEVICE_BLOCK: return "disk";
-  case NACRE_DEVICE_NET: return "network card";
-  case NACRE_DEVICE_VFIO: return "VFIO device";
-  case NACRE_DEVICE_PMEM: return "persistent-memory device";
-  case NACRE_DEVICE_VSOCK: return "vsock device";
-  default: return "device of kind " + std::to_string(kind);
+  case NACRE_DEVICE_SHARE:
+    return "9p share";
+  case NACRE_DEVICE_VHOST_USER_FS:
+    return "virtio-fs share";
+  case NACRE_DEVICE_BLOCK:
+    return "disk";
+  case NACRE_DEVICE_NET:
+    return "network card";
+  case NACRE_DEVICE_VFIO:
+    return "VFIO device";
+  case NACRE_DEVICE_PMEM:
+    return "persistent-memory device";
+  case NACRE_DEVICE_VSOCK:
+    return "vsock device";
+  default:
+    return "device of kind " + std::to_string(kind);
   }
 }
 

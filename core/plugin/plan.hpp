@@ -1,5 +1,6 @@
-// The capability plan: before anything is spawned, what storage and network need is held against what the hypervisor
-// offers in this configuration. A mismatch is one sentence that names both plugins and the line to change.
+// The capability plan: before anything is spawned, what storage and network need is held against what the
+// hypervisor offers in this configuration. A mismatch is one sentence that names both plugins and the line to
+// change.
 #pragma once
 
 #include "plugin/hypervisor.hpp"
@@ -22,8 +23,8 @@ struct Party {
 
 struct Offer {
   Party hypervisor;
-  std::uint64_t capabilities = 0;                                          // NACRE_HV_*
-  std::function<std::uint64_t(std::uint32_t kind)> device_capabilities;    // NACRE_DEV_* of NACRE_DEVICE_*
+  std::uint64_t capabilities = 0;                                       // NACRE_HV_*
+  std::function<std::uint64_t(std::uint32_t kind)> device_capabilities; // NACRE_DEV_* of NACRE_DEVICE_*
 };
 
 struct Need {
@@ -34,10 +35,10 @@ struct Need {
 
 struct Plan {
   std::uint32_t ram_backing = NACRE_RAM_ANONYMOUS; // NACRE_RAM_*
-  bool nics_hot_add = false;    // NICs can come after the VM has booted
+  bool nics_hot_add = false;                       // NICs can come after the VM has booted
   bool disks_hot_add = false;
   bool shares_hot_add = false;
-  bool runs_guest = true;       // false: the null hypervisor
+  bool runs_guest = true; // false: the null hypervisor
 };
 
 // Throws Error (failed_precondition).

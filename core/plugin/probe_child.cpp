@@ -35,7 +35,8 @@ std::string default_options(std::string_view schema) {
   json::object options;
   const json::value description = json::parse({schema.data(), schema.size()});
   for (const auto& entry : description.as_array())
-    if (const auto* value = entry.as_object().if_contains("default")) options[entry.at("key").as_string()] = *value;
+    if (const auto* value = entry.as_object().if_contains("default"))
+      options[entry.at("key").as_string()] = *value;
   return json::serialize(options);
 }
 
@@ -43,17 +44,21 @@ Probe probe(const Plugin& plugin, const std::string& options, std::chrono::milli
   HostEnvironment nothing; // probe() has no side effects, so it is lent no means for any
   const Limits limits = Limits::within(patience);
   switch (plugin.kind()) {
-  case Kind::hypervisor: return Hypervisor(plugin).probe(nothing, limits, options);
-  case Kind::network: return Network::probe(plugin, nothing, limits, options);
-  case Kind::storage: return Storage::probe(plugin, nothing, limits, options);
-  case Kind::security: return Security::probe(plugin, nothing, limits, options);
+  case Kind::hypervisor:
+    return Hypervisor(plugin).probe(nothing, limits, options);
+  case Kind::network:
+    return Network::probe(plugin, nothing, limits, options);
+  case Kind::storage:
+    return Storage::probe(plugin, nothing, limits, options);
+  case Kind::security:
+    return Security::probe(plugin, nothing, limits, options);
   }
   return {};
 }
 
 // Lines "KEY TEXT\n"; the last line that came says where a crash happened.
 class Speaker {
- public:
+public:
   explicit Speaker(int fd) : fd_(fd) {}
   void say(std::string_view key, std::string text) {
     std::replace(text.begin(), text.end(), '\n', ' ');
@@ -65,7 +70,7 @@ class Speaker {
     }
   }
 
- private:
+private:
   int fd_;
 };
 
@@ -74,7 +79,8 @@ class Speaker {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
   // A crash is to end this process as a signal, whatever handlers the program has.
-  for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) ::signal(fatal, SIG_DFL);
+  for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})
+    ::signal(fatal, SIG_DFL);
   Speaker speaker(out);
   std::string phase = "load";
   try {
@@ -100,7 +106,8 @@ class Speaker {
 bool read_all(int fd, std::string& text, std::chrono::milliseconds patience) {
   const auto end = std::chrono::steady_clock::now() + patience;
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     pollfd set{fd, POLLIN, 0};
     const int ready = left.count() <= 0 ? 0 : ::poll(&set, 1, static_cast<int>(left.count()) + 1);
     if (ready < 0 && errno == EINTR) continue;
@@ -121,16 +128,20 @@ void take_line(Report& report, std::string_view line, std::string& phase) {
   const std::string_view key = line.substr(0, space);
   const std::string text(space == line.npos ? "" : line.substr(space + 1));
   const auto number = [&] { return std::atoi(text.c_str()); };
-  const auto rest = [&] { return text.find(' ') == text.npos ? std::string() : text.substr(text.find(' ') + 1); };
+  const auto rest = [&] {
+    return text.find(' ') == text.npos ? std::string() : text.substr(text.find(' ') + 1);
+  };
   if (key == "phase") phase = text;
   if (key == "build") report.build = text;
   if (key == "options") report.options = text;
   if (key == "refused") add(report, Finding::Level::error, static_cast<LoadStatus>(number()), rest());
   if (key == "schema")
-    add(report, Finding::Level::error, LoadStatus::identity_changed, "its description of its options: " + text);
+    add(report, Finding::Level::error, LoadStatus::identity_changed,
+        "its description of its options: " + text);
   if (key == "failed") add(report, Finding::Level::error, LoadStatus::probe_failed, text);
   if (key == "probe" && number() == NACRE_PROBE_OK)
-    add(report, Finding::Level::ok, LoadStatus::ok, "it can work on this host" + (rest().empty() ? "" : ": " + rest()));
+    add(report, Finding::Level::ok, LoadStatus::ok,
+        "it can work on this host" + (rest().empty() ? "" : ": " + rest()));
   if (key == "probe" && number() == NACRE_PROBE_SKIP)
     add(report, Finding::Level::warning, LoadStatus::probe_skip, "this host cannot run it: " + rest());
   if (key == "probe" && number() == NACRE_PROBE_ERROR)
@@ -161,7 +172,8 @@ void probe_in_child(const std::string& path, Kind kind, const std::string& name,
     at = end + 1;
   }
   if (!ended)
-    add(report, Finding::Level::error, LoadStatus::crashed, "it hung for " + std::to_string(options.patience.count() / 1000) + " s while " + phase);
+    add(report, Finding::Level::error, LoadStatus::crashed,
+        "it hung for " + std::to_string(options.patience.count() / 1000) + " s while " + phase);
   else if (WIFSIGNALED(status))
     add(report, Finding::Level::error, LoadStatus::crashed,
         "it crashed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::sigdescr_np(WTERMSIG(status)) +

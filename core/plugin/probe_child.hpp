@@ -1,4 +1,5 @@
-// The part of verify() that runs code of the plugin: in a forked process, which says how far it got through a pipe.
+// The part of verify() that runs code of the plugin: in a forked process, which says how far it got through a
+// pipe.
 #pragma once
 
 #include "plugin/verify.hpp"

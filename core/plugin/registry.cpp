@@ -38,8 +38,8 @@ std::vector<Registry::Entry> Registry::list() const {
     for (const Kind kind : all_kinds) {
       std::vector<std::string> names;
       std::error_code error;
-      for (std::filesystem::directory_iterator it(folder + "/" + std::string(to_string(kind)), error), end; it != end;
-           it.increment(error))
+      for (std::filesystem::directory_iterator it(folder + "/" + std::string(to_string(kind)), error), end;
+           it != end; it.increment(error))
         if (it->path().extension() == ".so") names.push_back(it->path().stem());
       std::sort(names.begin(), names.end());
       for (const auto& name : names) {
@@ -55,7 +55,8 @@ std::vector<Registry::Entry> Registry::list() const {
       }
     }
   }
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.kind < b.kind; });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.kind < b.kind; });
   return entries;
 }
 

@@ -5,7 +5,9 @@
 namespace nacre::plugin {
 namespace {
 
-const nacre_security_ops& table(const Plugin& plugin) { return *static_cast<const nacre_security_ops*>(plugin.ops()); }
+const nacre_security_ops& table(const Plugin& plugin) {
+  return *static_cast<const nacre_security_ops*>(plugin.ops());
+}
 
 } // namespace
 
@@ -15,7 +17,8 @@ Security::Security(const Plugin& plugin, HostEnvironment& environment, const Lim
                    const std::string& options)
     : plugin_(&plugin), host_(std::make_unique<HostServices>(environment, plugin)) {
   if (plugin.kind() != Kind::security)
-    throw Error(ErrorCode::invalid_argument, "use plugin", plugin.label()).because("it is no security plugin");
+    throw Error(ErrorCode::invalid_argument, "use plugin", plugin.label())
+        .because("it is no security plugin");
   handle_.reset(create_with<nacre_security_ops, nacre_guard>(plugin, *host_, limits, options));
 }
 
@@ -29,7 +32,9 @@ Security& Security::operator=(Security&& other) noexcept {
   return *this;
 }
 
-Security::~Security() { destroy(); }
+Security::~Security() {
+  destroy();
+}
 
 void Security::destroy() noexcept {
   if (!handle_) return;

@@ -1,5 +1,5 @@
-// A security plugin's handle for one pod, for the sandbox: C++ values in and out. Everything throws nacre::Error that
-// names the plugin and the operation. Calls on one object must not be concurrent.
+// A security plugin's handle for one pod, for the sandbox: C++ values in and out. Everything throws
+// nacre::Error that names the plugin and the operation. Calls on one object must not be concurrent.
 #pragma once
 
 #include "plugin/host_services.hpp"
@@ -21,9 +21,10 @@ using sdk::ProcessRequest;
 using sdk::ProcessRules;
 
 class Security {
- public:
+public:
   // `options`: JSON object, the plugin's checked table. `environment` must outlive this.
-  Security(const Plugin& plugin, HostEnvironment& environment, const Limits& limits, const std::string& options);
+  Security(const Plugin& plugin, HostEnvironment& environment, const Limits& limits,
+           const std::string& options);
   Security(Security&&) noexcept = default;
   Security& operator=(Security&& other) noexcept;
   ~Security();
@@ -37,7 +38,7 @@ class Security {
   // Throws what the user is to read when the plugin refuses the container or the exec.
   GuestRules guest_process(const Limits& limits, const GuestRequest& request);
 
- private:
+private:
   void destroy() noexcept;
   struct Release {
     void operator()(nacre_guard*) const noexcept {}

@@ -5,13 +5,16 @@
 namespace nacre::plugin {
 namespace {
 
-const nacre_storage_ops& table(const Plugin& plugin) { return *static_cast<const nacre_storage_ops*>(plugin.ops()); }
+const nacre_storage_ops& table(const Plugin& plugin) {
+  return *static_cast<const nacre_storage_ops*>(plugin.ops());
+}
 
 } // namespace
 
 #define HAS(member) NACRE_HAS_FUNCTION(&table(*plugin_), nacre_storage_ops, member)
 
-Storage::Storage(const Plugin& plugin, HostEnvironment& environment, const Limits& limits, const std::string& options)
+Storage::Storage(const Plugin& plugin, HostEnvironment& environment, const Limits& limits,
+                 const std::string& options)
     : plugin_(&plugin), host_(std::make_unique<HostServices>(environment, plugin)) {
   if (plugin.kind() != Kind::storage)
     throw Error(ErrorCode::invalid_argument, "use plugin", plugin.label()).because("it is no storage plugin");
@@ -28,7 +31,9 @@ Storage& Storage::operator=(Storage&& other) noexcept {
   return *this;
 }
 
-Storage::~Storage() { destroy(); }
+Storage::~Storage() {
+  destroy();
+}
 
 void Storage::destroy() noexcept {
   if (!handle_) return;
@@ -71,7 +76,8 @@ StoragePlan Storage::prepare(const Limits& limits, const StoragePod& pod) {
   FdRoom fds;
   auto raw = room<nacre_storage_plan>();
   operation.run([&](nacre_error* e) {
-    return table(*plugin_).prepare(handle_.get(), operation.call(), sdk::to_c(pod, arena), &raw, fds.raw(), e);
+    return table(*plugin_).prepare(handle_.get(), operation.call(), sdk::to_c(pod, arena), &raw, fds.raw(),
+                                   e);
   });
   sdk::ReceivedFds received = fds.take();
   return sdk::from_c(raw, received);
@@ -100,7 +106,9 @@ void Storage::release(const Limits& limits) {
   operation.run([&](nacre_error* e) { return table(*plugin_).release(handle_.get(), operation.call(), e); });
 }
 
-Attachment::~Attachment() { detach_quietly(); }
+Attachment::~Attachment() {
+  detach_quietly();
+}
 
 Attachment& Attachment::operator=(Attachment&& other) noexcept {
   if (this != &other) {
@@ -117,7 +125,8 @@ void Attachment::detach(const Limits& limits) {
   if (!handle_) return;
   Operation operation(*plugin_, "detach a mount", limits, host_);
   operation.need(HAS(detach));
-  operation.run([&](nacre_error* e) { return table(*plugin_).detach(handle_.release(), operation.call(), e); });
+  operation.run(
+      [&](nacre_error* e) { return table(*plugin_).detach(handle_.release(), operation.call(), e); });
 }
 
 void Attachment::detach_quietly() noexcept {

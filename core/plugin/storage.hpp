@@ -1,5 +1,6 @@
-// A storage plugin, its pod-wide handle and its attachments, for the sandbox: C++ values in and out. Everything throws
-// nacre::Error that names the plugin and the operation. Calls on one object must not be concurrent.
+// A storage plugin, its pod-wide handle and its attachments, for the sandbox: C++ values in and out.
+// Everything throws nacre::Error that names the plugin and the operation. Calls on one object must not be
+// concurrent.
 #pragma once
 
 #include "plugin/host_services.hpp"
@@ -26,7 +27,7 @@ using sdk::StoragePod;
 
 // One rootfs or mount. Must be detached, or go, before its Storage.
 class Attachment {
- public:
+public:
   Attachment(Attachment&&) noexcept = default;
   Attachment& operator=(Attachment&& other) noexcept;
   ~Attachment(); // detaches without a deadline if nobody did; a failure is left to the journal
@@ -37,7 +38,7 @@ class Attachment {
 
   void detach(const Limits& limits); // the handle ends, also when this throws
 
- private:
+private:
   friend class Storage;
   Attachment(const Plugin& plugin, const HostServices* host, nacre_attachment* handle)
       : plugin_(&plugin), host_(host), handle_(handle) {}
@@ -51,9 +52,10 @@ class Attachment {
 };
 
 class Storage {
- public:
+public:
   // `options`: JSON object, the plugin's checked table. `environment` must outlive this.
-  Storage(const Plugin& plugin, HostEnvironment& environment, const Limits& limits, const std::string& options);
+  Storage(const Plugin& plugin, HostEnvironment& environment, const Limits& limits,
+          const std::string& options);
   Storage(Storage&&) noexcept = default;
   Storage& operator=(Storage&& other) noexcept;
   ~Storage(); // all attachments went before
@@ -69,7 +71,7 @@ class Storage {
   Attachment attach(const Limits& limits, const MountRequest& request);
   void release(const Limits& limits); // after the VM is gone
 
- private:
+private:
   void destroy() noexcept;
   struct Release {
     void operator()(nacre_store*) const noexcept {}

@@ -31,12 +31,14 @@ std::deque<std::string> components(const std::string& path) {
   return parts;
 }
 
-TrustResult failed(TrustResult::Status status, std::string sentence) { return {status, {}, std::move(sentence)}; }
+TrustResult failed(TrustResult::Status status, std::string sentence) {
+  return {status, {}, std::move(sentence)};
+}
 
-// One step of path resolution after the other, as the kernel does it, so that every folder and every symlink on the
-// way is seen and held by descriptor while it is looked at.
+// One step of path resolution after the other, as the kernel does it, so that every folder and every symlink
+// on the way is seen and held by descriptor while it is looked at.
 class Walker {
- public:
+public:
   explicit Walker(const TrustRules& rules) : rules_(rules) {}
 
   TrustResult run(const std::string& path) {
@@ -48,7 +50,7 @@ class Walker {
     return finish(path);
   }
 
- private:
+private:
   struct Level {
     UniqueFd fd;
     std::string path;
@@ -64,7 +66,7 @@ class Walker {
       return failed(TrustResult::Status::not_found, "\"" + shown + "\": " + errno_text(errno));
     if (const auto problem = check_trust(status_, shown, rules_))
       return failed(problem->kind == TrustProblem::Kind::owner ? TrustResult::Status::unsafe_owner
-                                                                : TrustResult::Status::unsafe_mode,
+                                                               : TrustResult::Status::unsafe_mode,
                     problem->sentence);
     return std::nullopt;
   }
@@ -90,7 +92,8 @@ class Walker {
     char target[PATH_MAX];
     const auto length = ::readlinkat(link.fd.get(), "", target, sizeof target);
     if (length < 0 || ++links_ > 40) // the kernel's own limit
-      return failed(TrustResult::Status::not_found, "\"" + link.path + "\": " + errno_text(length < 0 ? errno : ELOOP));
+      return failed(TrustResult::Status::not_found,
+                    "\"" + link.path + "\": " + errno_text(length < 0 ? errno : ELOOP));
     const std::string text(target, static_cast<std::size_t>(length));
     if (text.starts_with('/')) enter_root();
     auto parts = components(text);
@@ -100,7 +103,8 @@ class Walker {
 
   TrustResult finish(const std::string& path) {
     Level& last = levels_.back();
-    if (!S_ISREG(status_.st_mode)) return failed(TrustResult::Status::not_found, "\"" + path + "\" is no regular file");
+    if (!S_ISREG(status_.st_mode))
+      return failed(TrustResult::Status::not_found, "\"" + path + "\" is no regular file");
     // An O_PATH descriptor cannot be read from; this reopens the same inode, not the name.
     const std::string self = "/proc/self/fd/" + std::to_string(last.fd.get());
     UniqueFd readable(::open(self.c_str(), O_RDONLY | O_CLOEXEC));
@@ -130,15 +134,18 @@ TrustRules TrustRules::of_this_process() {
   return rules;
 }
 
-std::optional<TrustProblem> check_trust(const struct stat& status, const std::string& path, const TrustRules& rules) {
-  const bool link = S_ISLNK(status.st_mode); // its mode means nothing; who may replace it is its folder's matter
+std::optional<TrustProblem> check_trust(const struct stat& status, const std::string& path,
+                                        const TrustRules& rules) {
+  const bool link =
+      S_ISLNK(status.st_mode); // its mode means nothing; who may replace it is its folder's matter
   const bool writable = !link && (status.st_mode & 022) != 0;
   const bool mapped_root = !rules.identity_uid_map && status.st_uid == rules.overflow_uid && !writable;
   if (status.st_uid != 0 && status.st_uid != rules.self && !mapped_root)
-    return TrustProblem{TrustProblem::Kind::owner, "\"" + path + "\" belongs to user " +
-                                                       std::to_string(status.st_uid)};
+    return TrustProblem{TrustProblem::Kind::owner,
+                        "\"" + path + "\" belongs to user " + std::to_string(status.st_uid)};
   if (!writable) return std::nullopt;
-  // Nix's store is 1775 root:nixbld: in a sticky folder only an entry's owner can replace it, and entries are checked.
+  // Nix's store is 1775 root:nixbld: in a sticky folder only an entry's owner can replace it, and entries are
+  // checked.
   const bool sticky_folder = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
   if (sticky_folder && (status.st_mode & S_IWOTH) == 0) return std::nullopt;
   return TrustProblem{TrustProblem::Kind::mode, "\"" + path + "\" has mode " + octal(status.st_mode) +
@@ -146,7 +153,8 @@ std::optional<TrustProblem> check_trust(const struct stat& status, const std::st
 }
 
 TrustResult walk(const std::string& path, const TrustRules& rules) {
-  if (!path.starts_with('/')) return failed(TrustResult::Status::not_found, "\"" + path + "\" is no absolute path");
+  if (!path.starts_with('/'))
+    return failed(TrustResult::Status::not_found, "\"" + path + "\" is no absolute path");
   return Walker(rules).run(path);
 }
 

@@ -1,6 +1,6 @@
-// May a file be loaded into a process that runs as root? Only when nobody less than root (or the caller) can change it
-// or put another in its place: the file and every folder above it, as configured and as resolved, have a trusted owner
-// and nobody else may write them.
+// May a file be loaded into a process that runs as root? Only when nobody less than root (or the caller) can
+// change it or put another in its place: the file and every folder above it, as configured and as resolved,
+// have a trusted owner and nobody else may write them.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -14,8 +14,9 @@ namespace nacre::plugin {
 
 // Whose files are trusted.
 struct TrustRules {
-  uid_t self = 0;               // effective uid; its own files are trusted when it is not root
-  bool identity_uid_map = true; // false: in a user namespace, where files of the real root belong to overflow_uid
+  uid_t self = 0; // effective uid; its own files are trusted when it is not root
+  bool identity_uid_map =
+      true; // false: in a user namespace, where files of the real root belong to overflow_uid
   uid_t overflow_uid = 65534;
 
   static TrustRules of_this_process();
@@ -27,7 +28,8 @@ struct TrustProblem {
 };
 
 // The rules for one inode; `path` is for the message. Empty: trusted.
-std::optional<TrustProblem> check_trust(const struct stat& status, const std::string& path, const TrustRules& rules);
+std::optional<TrustProblem> check_trust(const struct stat& status, const std::string& path,
+                                        const TrustRules& rules);
 
 struct TrustedFile {
   UniqueFd fd;      // read-only

@@ -11,7 +11,8 @@ namespace nacre::plugin {
 namespace {
 
 template <typename Ops>
-void undo_with(const Plugin& plugin, HostEnvironment& environment, const Limits& limits, const std::string& bytes) {
+void undo_with(const Plugin& plugin, HostEnvironment& environment, const Limits& limits,
+               const std::string& bytes) {
   const auto& ops = *static_cast<const Ops*>(plugin.ops());
   const HostServices host(environment, plugin);
   Operation operation(plugin, "undo a change of the host", limits, &host);
@@ -23,15 +24,21 @@ void undo_with(const Plugin& plugin, HostEnvironment& environment, const Limits&
 
 } // namespace
 
-void undo(Registry& registry, HostEnvironment& environment, const Limits& limits, const journal::Record& record) {
+void undo(Registry& registry, HostEnvironment& environment, const Limits& limits,
+          const journal::Record& record) {
   const auto kind = kind_of(record.kind);
-  if (!kind) throw Error(ErrorCode::invalid_argument, "undo a change by plugin kind", record.kind).because("unknown");
+  if (!kind)
+    throw Error(ErrorCode::invalid_argument, "undo a change by plugin kind", record.kind).because("unknown");
   const Plugin& plugin = registry.load(*kind, record.name);
   switch (*kind) {
-  case Kind::hypervisor: return undo_with<nacre_hypervisor_ops>(plugin, environment, limits, record.bytes);
-  case Kind::network: return undo_with<nacre_network_ops>(plugin, environment, limits, record.bytes);
-  case Kind::storage: return undo_with<nacre_storage_ops>(plugin, environment, limits, record.bytes);
-  case Kind::security: return undo_with<nacre_security_ops>(plugin, environment, limits, record.bytes);
+  case Kind::hypervisor:
+    return undo_with<nacre_hypervisor_ops>(plugin, environment, limits, record.bytes);
+  case Kind::network:
+    return undo_with<nacre_network_ops>(plugin, environment, limits, record.bytes);
+  case Kind::storage:
+    return undo_with<nacre_storage_ops>(plugin, environment, limits, record.bytes);
+  case Kind::security:
+    return undo_with<nacre_security_ops>(plugin, environment, limits, record.bytes);
   }
 }
 

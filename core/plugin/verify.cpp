@@ -15,7 +15,8 @@ void lint_file(int fd, Report& report) {
   const auto size = static_cast<std::size_t>(status.st_size);
   void* map = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (map == MAP_FAILED) return;
-  for (auto& finding : lint({static_cast<const char*>(map), size})) report.findings.push_back(std::move(finding));
+  for (auto& finding : lint({static_cast<const char*>(map), size}))
+    report.findings.push_back(std::move(finding));
   ::munmap(map, size);
 }
 

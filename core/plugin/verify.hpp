@@ -1,5 +1,5 @@
-// `nacre plugin verify`: everything about a plugin file that can be found out, in a forked process where it runs code
-// of the plugin, so that a crash is reported and not suffered.
+// `nacre plugin verify`: everything about a plugin file that can be found out, in a forked process where it
+// runs code of the plugin, so that a crash is reported and not suffered.
 #pragma once
 
 #include "plugin/registry.hpp"
@@ -22,7 +22,7 @@ struct Report {
   Identity identity;             // empty when the note could not be read
   std::string options;           // JSON array, when it could be loaded
   std::string build;
-  bool good() const;             // no error
+  bool good() const; // no error
 };
 
 struct VerifyOptions {
@@ -33,8 +33,8 @@ struct VerifyOptions {
 // Forks: to be called from a process with one thread.
 Report verify(const std::string& path, Kind kind, const std::string& name, const VerifyOptions& options = {});
 
-// Warnings that need no code of the plugin to run: search paths, executable stack, text relocations, missing RELRO,
-// more than one export, libraries that a plugin must not link. `file` is a whole ELF file.
+// Warnings that need no code of the plugin to run: search paths, executable stack, text relocations, missing
+// RELRO, more than one export, libraries that a plugin must not link. `file` is a whole ELF file.
 std::vector<Finding> lint(std::string_view file);
 
 } // namespace nacre::plugin

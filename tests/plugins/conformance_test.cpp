@@ -52,7 +52,8 @@ MountRequest mount(const std::string& source) {
 std::size_t open_descriptors() {
   std::size_t count = 0;
   DIR* folder = ::opendir("/proc/self/fd");
-  while (::readdir(folder) != nullptr) ++count;
+  while (::readdir(folder) != nullptr)
+    ++count;
   ::closedir(folder);
   return count;
 }
@@ -120,7 +121,8 @@ TEST_CASE("a failure in a plugin arrives as an error that names the plugin and t
     Storage(plugin, host.environment, Limits::none(), R"({"fail":"errno"})");
     FAIL("create() succeeded");
   } catch (const nacre::Error& error) {
-    CHECK_THAT(error.what(), Catch::Matchers::ContainsSubstring("open \"/dev/kvm\": No such file or directory"));
+    CHECK_THAT(error.what(),
+               Catch::Matchers::ContainsSubstring("open \"/dev/kvm\": No such file or directory"));
     CHECK(error.code() == nacre::ErrorCode::not_found);
   }
 }
@@ -150,7 +152,8 @@ TEST_CASE("a thousand handles leave neither memory nor descriptors behind") {
     attachment.detach(Limits::none());
     storage.release(Limits::none());
   };
-  for (int i = 0; i < 100; ++i) once();
+  for (int i = 0; i < 100; ++i)
+    once();
   host.lines.clear();
   const std::size_t descriptors = open_descriptors(), pages = resident();
   for (int i = 0; i < 1000; ++i) {

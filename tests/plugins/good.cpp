@@ -8,7 +8,7 @@ namespace {
 using namespace nacre::sdk;
 
 class Good : public Storage {
- public:
+public:
   Good(Host host, const Call&, const Options& options) : host_(host) {
     const std::string fail = options.string_or("fail", "");
     if (fail == "text") throw std::runtime_error("key \"path\" is missing");
@@ -22,7 +22,8 @@ class Good : public Storage {
   DeviceNeeds needs() override { return {1u << NACRE_DEVICE_SHARE, 0}; }
 
   Claim claim(const MountRequest& request) override {
-    return request.source.starts_with("/good") ? Claim::yes() : Claim::no("it takes what is below /good only");
+    return request.source.starts_with("/good") ? Claim::yes()
+                                               : Claim::no("it takes what is below /good only");
   }
 
   StoragePlan prepare(const Call&, const StoragePod& pod) override {
@@ -52,13 +53,14 @@ class Good : public Storage {
 
   void release(const Call&) override { change_.undo(); }
 
- private:
+private:
   Host host_;
   Change change_;
 };
 
 } // namespace
 
-NACRE_PLUGIN_DEFINE(storage, PLUGIN_NAME, "1.0", "Apache-2.0", 0, NACRE_ST_SHARES_FOLDERS | NACRE_ST_SURVIVES_SAVE,
+NACRE_PLUGIN_DEFINE(storage, PLUGIN_NAME, "1.0", "Apache-2.0", 0,
+                    NACRE_ST_SHARES_FOLDERS | NACRE_ST_SURVIVES_SAVE,
                     R"([{"key":"fail","type":"string","help":"how create() fails"}])",
                     &nacre::sdk::storage_table<Good>);

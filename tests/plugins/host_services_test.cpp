@@ -173,7 +173,9 @@ TEST_CASE("an undo record stays until its change has been undone") {
   }
   CHECK(undone == 1);
   CHECK(journal.records().empty());
-  { const sdk::Change change = host.change("more", [] { throw sdk::Error(NACRE_E_INTERNAL, "cannot"); }); }
+  {
+    const sdk::Change change = host.change("more", [] { throw sdk::Error(NACRE_E_INTERNAL, "cannot"); });
+  }
   CHECK(journal.records().size() == 1);
   CHECK_THROWS(host.change(std::string(65 * 1024, 'x'), [] {}));
   std::filesystem::remove_all(folder);

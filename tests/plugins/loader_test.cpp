@@ -23,7 +23,8 @@ namespace {
 const std::string variants = NACRE_TEST_VARIANTS;
 
 // How loading ends; never throws anything else.
-LoadStatus load_status(const std::string& folder, Kind kind, const std::string& name, std::string* sentence = nullptr) {
+LoadStatus load_status(const std::string& folder, Kind kind, const std::string& name,
+                       std::string* sentence = nullptr) {
   try {
     Registry registry("", folder);
     registry.load(kind, name);
@@ -48,7 +49,7 @@ LoadStatus of_variant(const std::string& name) {
 
 // A plugin folder that goes with the test, below the build tree: /tmp is writable by everybody.
 class Scratch {
- public:
+public:
   Scratch() {
     std::string path = std::string(NACRE_TEST_SCRATCH) + "/scratch-XXXXXX";
     REQUIRE(::mkdtemp(path.data()) != nullptr);
@@ -65,7 +66,7 @@ class Scratch {
     return file("fine");
   }
 
- private:
+private:
   std::string path_;
 };
 
@@ -132,8 +133,8 @@ TEST_CASE("a plugin with an undefined symbol is refused in the dynamic loader's 
 }
 
 TEST_CASE("a name is never a path") {
-  for (const std::string& name : std::vector<std::string>{"../security/fine", "/etc/passwd", "", "Fine", "fine.so",
-                                                             std::string(32, 'a')})
+  for (const std::string& name : std::vector<std::string>{"../security/fine", "/etc/passwd", "", "Fine",
+                                                          "fine.so", std::string(32, 'a')})
     CHECK(load_status(variants, Kind::security, name) == LoadStatus::not_found);
 }
 
@@ -201,7 +202,8 @@ TEST_CASE("the list shows every file with its result and loads none") {
   Registry registry("", variants);
   const auto entries = registry.list();
   const auto find = [&](const std::string& name) {
-    return *std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name == name; });
+    return *std::find_if(entries.begin(), entries.end(),
+                         [&](const auto& entry) { return entry.name == name; });
   };
   CHECK(find("fine").status == LoadStatus::ok);
   CHECK(find("fine").identity.version == "1");
@@ -221,7 +223,8 @@ TEST_CASE("the configuration's folder comes before the installed one") {
 
 TEST_CASE("verify reports what the plugin's own code does, and survives it") {
   const auto [name, status, words] = GENERATE(table<std::string, LoadStatus, std::string>({
-      {"constructor-crashes", LoadStatus::crashed, "signal 11 (Segmentation fault) while it was being loaded"},
+      {"constructor-crashes", LoadStatus::crashed,
+       "signal 11 (Segmentation fault) while it was being loaded"},
       {"constructor-hangs", LoadStatus::crashed, "hung for 1 s while it was being loaded"},
       {"probe-crashes", LoadStatus::crashed, "signal 11 (Segmentation fault) while it was probed"},
       {"probe-exits", LoadStatus::crashed, "exit code 7 while it was probed"},
@@ -241,7 +244,8 @@ TEST_CASE("verify tells skip from error") {
   const Report report = verify_variant("probe-skips");
   CHECK(report.good());
   CHECK(std::any_of(report.findings.begin(), report.findings.end(), [](const Finding& finding) {
-    return finding.status == LoadStatus::probe_skip && finding.sentence.find("no SELinux here") != std::string::npos;
+    return finding.status == LoadStatus::probe_skip &&
+           finding.sentence.find("no SELinux here") != std::string::npos;
   }));
 }
 
@@ -249,8 +253,9 @@ TEST_CASE("verify warns of what a packager should mend") {
   const Report report = verify_variant("fine"); // linked without -z now
   CHECK(report.good());
   CHECK(report.build == "variant");
-  CHECK(std::any_of(report.findings.begin(), report.findings.end(),
-                    [](const Finding& finding) { return finding.sentence.find("lazily") != std::string::npos; }));
+  CHECK(std::any_of(report.findings.begin(), report.findings.end(), [](const Finding& finding) {
+    return finding.sentence.find("lazily") != std::string::npos;
+  }));
 }
 
 TEST_CASE("verify has no warning for the plugins of the tree") {

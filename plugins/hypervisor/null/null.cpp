@@ -1,5 +1,6 @@
-// Hypervisor `null`: answers every call as a VM would and runs nothing. For tests of the plan, of the boundary and of
-// the sandbox's state machine; its agent channel is a socket pair whose other end stays silent.
+// Hypervisor `null`: answers every call as a VM would and runs nothing. For tests of the plan, of the
+// boundary and of the sandbox's state machine; its agent channel is a socket pair whose other end stays
+// silent.
 #include <nacre/sdk/hypervisor.hpp>
 
 #include <algorithm>
@@ -10,13 +11,15 @@ namespace {
 using namespace nacre::sdk;
 
 class Null : public Hypervisor {
- public:
-  Null(Host, const Call&, const Options& options) : never_starts_(options.boolean_or("never_starts", false)) {}
+public:
+  Null(Host, const Call&, const Options& options)
+      : never_starts_(options.boolean_or("never_starts", false)) {}
 
   static Probe probe(Host, const Call&, const Options&) { return Probe::ok("runs nothing"); }
 
   std::uint64_t device_capabilities(std::uint32_t) override {
-    return NACRE_DEV_COLD_ADD | NACRE_DEV_HOT_ADD | NACRE_DEV_HOT_REMOVE | NACRE_DEV_SURVIVES_SAVE | NACRE_DEV_REBIND;
+    return NACRE_DEV_COLD_ADD | NACRE_DEV_HOT_ADD | NACRE_DEV_HOT_REMOVE | NACRE_DEV_SURVIVES_SAVE |
+           NACRE_DEV_REBIND;
   }
 
   AgentChannel channel() override { return {}; }
@@ -25,7 +28,8 @@ class Null : public Hypervisor {
     need(State::created, "start");
     // The events socket stays silent: waiting on it is waiting for the deadline or for the caller to give up.
     if (never_starts_) call.wait(events_.fd(), POLLIN);
-    for (Device& device : description.devices) add(std::move(device));
+    for (Device& device : description.devices)
+      add(std::move(device));
     size_ = {description.vcpus, description.memory_bytes};
     state_ = State::running;
   }
@@ -65,11 +69,14 @@ class Null : public Hypervisor {
     events_.send(NACRE_EVENT_DEVICE_REMOVED, 0, {}, id);
     return finished();
   }
-  void rebind_device(const Call&, const std::string& id, HostEnd host) override { find(id)->host = std::move(host); }
+  void rebind_device(const Call&, const std::string& id, HostEnd host) override {
+    find(id)->host = std::move(host);
+  }
 
   std::vector<GuestDevice> describe(const Call&) override {
     std::vector<GuestDevice> guests;
-    for (const Device& device : devices_) guests.push_back(device.guest);
+    for (const Device& device : devices_)
+      guests.push_back(device.guest);
     return guests;
   }
 
@@ -88,17 +95,18 @@ class Null : public Hypervisor {
   VmProcesses processes() override { return {}; }
   int events_fd() override { return events_.fd(); }
 
- private:
+private:
   enum class State { created, running, paused, stopped };
 
   void need(State state, const char* operation) const {
     static constexpr const char* names[] = {"not started", "running", "paused", "stopped"};
     if (state_ != state)
-      throw Error(NACRE_E_PRECONDITION, std::string("cannot ") + operation + " a VM that is " +
-                                            names[static_cast<int>(state_)]);
+      throw Error(NACRE_E_PRECONDITION,
+                  std::string("cannot ") + operation + " a VM that is " + names[static_cast<int>(state_)]);
   }
   std::vector<Device>::iterator find(const std::string& id) {
-    const auto it = std::find_if(devices_.begin(), devices_.end(), [&](const Device& d) { return d.guest.id == id; });
+    const auto it =
+        std::find_if(devices_.begin(), devices_.end(), [&](const Device& d) { return d.guest.id == id; });
     if (it == devices_.end()) throw Error(NACRE_E_NOT_FOUND, "there is no device \"" + id + "\"");
     return it;
   }
@@ -130,9 +138,9 @@ class Null : public Hypervisor {
 } // namespace
 
 NACRE_PLUGIN_DEFINE(hypervisor, "null", "0.1.0", "Apache-2.0", 0,
-                    NACRE_HV_SHARE_FOLDERS | NACRE_HV_VHOST_USER_FS | NACRE_HV_MULTI_QUEUE | NACRE_HV_RESIZE_VCPUS |
-                        NACRE_HV_RESIZE_MEMORY | NACRE_HV_PAUSE | NACRE_HV_SAVE | NACRE_HV_INITRD | NACRE_HV_IMAGE |
-                        NACRE_HV_NO_GUEST,
+                    NACRE_HV_SHARE_FOLDERS | NACRE_HV_VHOST_USER_FS | NACRE_HV_MULTI_QUEUE |
+                        NACRE_HV_RESIZE_VCPUS | NACRE_HV_RESIZE_MEMORY | NACRE_HV_PAUSE | NACRE_HV_SAVE |
+                        NACRE_HV_INITRD | NACRE_HV_IMAGE | NACRE_HV_NO_GUEST,
                     R"([{"key": "never_starts", "type": "boolean", "default": false,
                          "help": "start() waits until its deadline or until it is cancelled"}])",
                     &nacre::sdk::hypervisor_table<Null>);

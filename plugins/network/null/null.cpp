@@ -6,7 +6,7 @@ namespace {
 using namespace nacre::sdk;
 
 class Null : public Network {
- public:
+public:
   Null(Host, const Call&, const Options&) {}
   DeviceNeeds needs() override { return {}; }
   bool claim(const Link&) override { return false; }

@@ -1,4 +1,5 @@
-// Security `null`: confines nothing and lets the guest's process be what the bundle says. The smallest plugin there is.
+// Security `null`: confines nothing and lets the guest's process be what the bundle says. The smallest plugin
+// there is.
 #include <nacre/sdk/security.hpp>
 
 namespace {
@@ -6,7 +7,7 @@ namespace {
 using namespace nacre::sdk;
 
 class Null : public Security {
- public:
+public:
   Null(Host, const Call&, const Options&) {}
 };
 

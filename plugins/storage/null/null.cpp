@@ -1,5 +1,5 @@
-// Storage `null`: brings nothing of the host into the VM. A container's root is the guest image's own `/`, read-only,
-// whatever the bundle's rootfs holds; other mounts are left to the next plugin of the list.
+// Storage `null`: brings nothing of the host into the VM. A container's root is the guest image's own `/`,
+// read-only, whatever the bundle's rootfs holds; other mounts are left to the next plugin of the list.
 #include <nacre/sdk/storage.hpp>
 
 namespace {
@@ -7,7 +7,7 @@ namespace {
 using namespace nacre::sdk;
 
 class Null : public Storage {
- public:
+public:
   Null(Host, const Call&, const Options&) {}
 
   Claim claim(const MountRequest& request) override {
@@ -19,8 +19,8 @@ class Null : public Storage {
     AttachResult result;
     result.how = NACRE_ATTACH_GUEST;
     // Where a root file system is mounted is the core's choice: an empty mount point.
-    result.mount = GuestMount{.driver = "bind", .source = "/", .fstype = "bind", .mount_point = "",
-                              .options = {"rbind", "ro"}};
+    result.mount = GuestMount{
+        .driver = "bind", .source = "/", .fstype = "bind", .mount_point = "", .options = {"rbind", "ro"}};
     return std::make_unique<Attachment>(std::move(result));
   }
 };

@@ -13,7 +13,9 @@ namespace nacre::sdk {
 
 using Mac = std::array<std::uint8_t, 6>;
 
-inline void set_mac(std::uint8_t* to, const Mac& mac) { std::copy(mac.begin(), mac.end(), to); }
+inline void set_mac(std::uint8_t* to, const Mac& mac) {
+  std::copy(mac.begin(), mac.end(), to);
+}
 inline Mac mac_of(const std::uint8_t* from) {
   Mac mac;
   std::copy(from, from + mac.size(), mac.begin());
@@ -24,9 +26,9 @@ inline Mac mac_of(const std::uint8_t* from) {
 struct GuestDevice {
   std::uint32_t kind = 0; // NACRE_DEVICE_*
   std::string id{};
-  std::string address{};    // filled by the hypervisor
+  std::string address{}; // filled by the hypervisor
   std::string tag{};
-  std::string options{};    // JSON object, or ""
+  std::string options{}; // JSON object, or ""
   Mac mac{};
   bool read_only = false;
   std::uint32_t mtu = 0;

@@ -8,7 +8,7 @@
 namespace nacre::sdk {
 
 class Fd {
- public:
+public:
   Fd() noexcept = default;
   explicit Fd(int fd) noexcept : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -28,7 +28,7 @@ class Fd {
     fd_ = fd;
   }
 
- private:
+private:
   int fd_ = -1;
 };
 

@@ -16,12 +16,12 @@ namespace nacre::sdk {
 
 // Deadline and cancellation of one operation. Valid during the call only.
 class Call {
- public:
+public:
   explicit Call(const nacre_call* call) : raw_{sizeof raw_, -1, 0} {
     if (call != nullptr) raw_ = received(call, "the call"), raw_.struct_size = sizeof raw_;
   }
   const nacre_call* raw() const noexcept { return &raw_; }
-  int cancel_fd() const noexcept { return raw_.cancel_fd; } // -1: cannot be cancelled
+  int cancel_fd() const noexcept { return raw_.cancel_fd; }               // -1: cannot be cancelled
   std::uint64_t deadline_ns() const noexcept { return raw_.deadline_ns; } // CLOCK_MONOTONIC, 0: none
 
   // For poll(): -1 when there is no deadline.
@@ -29,9 +29,11 @@ class Call {
     if (raw_.deadline_ns == 0) return -1;
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto current = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+    const auto current =
+        static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
     if (current >= raw_.deadline_ns) return 0;
-    return static_cast<int>(std::min<std::uint64_t>((raw_.deadline_ns - current + 999'999) / 1'000'000, 0x7fffffff));
+    return static_cast<int>(
+        std::min<std::uint64_t>((raw_.deadline_ns - current + 999'999) / 1'000'000, 0x7fffffff));
   }
   // Throws when the caller does not want the result any more or the deadline has passed.
   void check() const {
@@ -39,9 +41,11 @@ class Call {
       pollfd cancel{raw_.cancel_fd, POLLIN, 0};
       if (::poll(&cancel, 1, 0) > 0) throw Error(NACRE_E_CANCELLED, "cancelled");
     }
-    if (raw_.deadline_ns != 0 && milliseconds_left() == 0) throw Error(NACRE_E_DEADLINE, "the deadline has passed");
+    if (raw_.deadline_ns != 0 && milliseconds_left() == 0)
+      throw Error(NACRE_E_DEADLINE, "the deadline has passed");
   }
-  // Waits until `fd` shows one of `events` (POLLIN and so on); throws as check() does. Returns the events seen.
+  // Waits until `fd` shows one of `events` (POLLIN and so on); throws as check() does. Returns the events
+  // seen.
   short wait(int fd, short events) const {
     while (true) {
       pollfd set[2] = {{fd, events, 0}, {raw_.cancel_fd, POLLIN, 0}};
@@ -53,7 +57,7 @@ class Call {
     }
   }
 
- private:
+private:
   nacre_call raw_;
 };
 
@@ -94,7 +98,7 @@ class Change;
 
 // Copies share the host's table; valid until the handle's destructor has returned. May be used on any thread.
 class Host {
- public:
+public:
   Host() = default;
   explicit Host(const nacre_host* raw) : raw_(raw) {}
   const nacre_host* raw() const noexcept { return raw_; }
@@ -129,7 +133,9 @@ class Host {
     raw->in_pod_mounts = plan.in_pod_mounts ? 1 : 0;
     nacre_process process{};
     process.struct_size = sizeof process;
-    ask([&](nacre_error* e) { return raw_->spawn(raw_->context, call.raw(), raw, fds.hand_over(), &process, e); });
+    ask([&](nacre_error* e) {
+      return raw_->spawn(raw_->context, call.raw(), raw, fds.hand_over(), &process, e);
+    });
     return {process.pid, process.pidfd};
   }
   void signal_process(int pid, int signal) const {
@@ -139,17 +145,21 @@ class Host {
   Fd netns_socket(int netns_fd, int domain, int type, int protocol) const {
     need(NACRE_HAS_FUNCTION(raw_, nacre_host, netns_socket), "netns_socket");
     std::int32_t fd = -1;
-    ask([&](nacre_error* e) { return raw_->netns_socket(raw_->context, netns_fd, domain, type, protocol, &fd, e); });
+    ask([&](nacre_error* e) {
+      return raw_->netns_socket(raw_->context, netns_fd, domain, type, protocol, &fd, e);
+    });
     return Fd(fd);
   }
-  std::vector<Fd> tap_open(int netns_fd, const std::string& name, std::uint32_t flags, std::uint32_t queues) const {
+  std::vector<Fd> tap_open(int netns_fd, const std::string& name, std::uint32_t flags,
+                           std::uint32_t queues) const {
     need(NACRE_HAS_FUNCTION(raw_, nacre_host, tap_open), "tap_open");
     std::vector<std::int32_t> fds(queues, -1);
     ask([&](nacre_error* e) {
       return raw_->tap_open(raw_->context, netns_fd, name.c_str(), flags, queues, fds.data(), e);
     });
     std::vector<Fd> taps;
-    for (const auto fd : fds) taps.emplace_back(fd);
+    for (const auto fd : fds)
+      taps.emplace_back(fd);
     return taps;
   }
   PodFolder pod_folder() const {
@@ -159,20 +169,20 @@ class Host {
     ask([&](nacre_error* e) { return raw_->pod_folder(raw_->context, &fd, path, sizeof path, e); });
     return {Fd(fd), path};
   }
-  // Before a change of the host: `record` is durable when this returns; undo() of the table gets it. `undo` undoes the
-  // change in the ordinary way, in the destructor of what is returned.
+  // Before a change of the host: `record` is durable when this returns; undo() of the table gets it. `undo`
+  // undoes the change in the ordinary way, in the destructor of what is returned.
   Change change(std::string_view record, std::function<void()> undo) const;
   void metric(const char* name, double value) const noexcept {
     if (NACRE_HAS_FUNCTION(raw_, nacre_host, metric)) raw_->metric(raw_->context, name, value);
   }
 
- private:
+private:
   friend class Change;
   static void need(bool has, const char* function) {
-    if (!has) throw Error(NACRE_E_UNSUPPORTED, std::string("this version of Nacre offers plugins no ") + function);
+    if (!has)
+      throw Error(NACRE_E_UNSUPPORTED, std::string("this version of Nacre offers plugins no ") + function);
   }
-  template <typename Ask>
-  static void ask(Ask&& ask) {
+  template <typename Ask> static void ask(Ask&& ask) {
     nacre_error error{};
     error.struct_size = sizeof error;
     const std::int32_t result = ask(&error);
@@ -184,9 +194,10 @@ class Host {
   const nacre_host* raw_ = nullptr;
 };
 
-// A change of the host that is undone when this goes. Its record leaves the journal only after the undo has succeeded.
+// A change of the host that is undone when this goes. Its record leaves the journal only after the undo has
+// succeeded.
 class Change {
- public:
+public:
   Change() = default;
   Change(Change&& other) noexcept
       : host_(other.host_), id_(other.id_), undo_(std::exchange(other.undo_, nullptr)) {}
@@ -217,9 +228,10 @@ class Change {
     done();
   }
 
- private:
+private:
   friend class Host;
-  Change(Host host, std::uint64_t id, std::function<void()> undo) : host_(host), id_(id), undo_(std::move(undo)) {}
+  Change(Host host, std::uint64_t id, std::function<void()> undo)
+      : host_(host), id_(id), undo_(std::move(undo)) {}
   void done() {
     const auto* raw = host_.raw();
     if (raw != nullptr && NACRE_HAS_FUNCTION(raw, nacre_host, journal_done))

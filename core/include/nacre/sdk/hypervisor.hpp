@@ -4,14 +4,15 @@
 //    public:
 //     Mine(Host host, const Call& call, const Options& options);   // no side effects on the host
 //     static Probe probe(Host host, const Call& call, const Options& options);        // optional
-//     static void undo(Host host, const Call& call, std::string_view record);         // when change() is used
+//     static void undo(Host host, const Call& call, std::string_view record);         // when change() is
+//     used
 //     ...
 //   };
 //   NACRE_PLUGIN_DEFINE(hypervisor, "mine", "1.0", "Apache-2.0", 0, NACRE_HV_INITRD, "[]",
 //                       &nacre::sdk::hypervisor_table<Mine>);
 //
-// Methods throw; the table turns what they throw into the caller's error. Calls on one object are never concurrent.
-// <nacre/plugin/hypervisor.h> says what each operation must do.
+// Methods throw; the table turns what they throw into the caller's error. Calls on one object are never
+// concurrent. <nacre/plugin/hypervisor.h> says what each operation must do.
 #ifndef NACRE_SDK_HYPERVISOR_HPP
 #define NACRE_SDK_HYPERVISOR_HPP
 
@@ -24,7 +25,7 @@
 namespace nacre::sdk {
 
 class Hypervisor {
- public:
+public:
   Hypervisor() = default;
   Hypervisor(const Hypervisor&) = delete;
   Hypervisor& operator=(const Hypervisor&) = delete;
@@ -43,19 +44,21 @@ class Hypervisor {
   virtual std::uint64_t remove_device(const Call&, const std::string&) { unsupported("remove a device"); }
   virtual std::uint64_t resize(const Call&, VmSize) { unsupported("resize the VM"); }
   virtual std::uint64_t save(const Call&, VmSink) { unsupported("save the VM"); }
-  virtual void rebind_device(const Call&, const std::string&, HostEnd) { unsupported("replace a device's host end"); }
+  virtual void rebind_device(const Call&, const std::string&, HostEnd) {
+    unsupported("replace a device's host end");
+  }
   virtual std::vector<GuestDevice> describe(const Call& call) = 0;
   virtual VmProcesses processes() = 0;
   virtual int events_fd() { return -1; }
 };
 
-template <typename Plugin>
-struct HypervisorTable : Handle<Plugin, nacre_vm> {
+template <typename Plugin> struct HypervisorTable : Handle<Plugin, nacre_vm> {
   using H = Handle<Plugin, nacre_vm>;
   using E = nacre_error;
   using C = nacre_call;
 
-  static std::int32_t device_capabilities(nacre_vm* vm, std::uint32_t kind, std::uint64_t* ret, E* error) noexcept {
+  static std::int32_t device_capabilities(nacre_vm* vm, std::uint32_t kind, std::uint64_t* ret,
+                                          E* error) noexcept {
     return guard(error, [&] { *ret = H::of(vm).object.device_capabilities(kind); });
   }
   static std::int32_t channel(nacre_vm* vm, nacre_agent_channel* ret, E* error) noexcept {
@@ -83,8 +86,8 @@ struct HypervisorTable : Handle<Plugin, nacre_vm> {
     return guard(error, [&] { H::of(vm).object.resume(Call(call)); });
   }
   static std::int32_t add_device(nacre_vm* vm, const C* call, const nacre_guest_device* device,
-                                 const nacre_host_end* host_end, const nacre_fds* fds, nacre_guest_device* ret,
-                                 E* error) noexcept {
+                                 const nacre_host_end* host_end, const nacre_fds* fds,
+                                 nacre_guest_device* ret, E* error) noexcept {
     return guard(error, [&] {
       auto& handle = H::of(vm);
       ReceivedFds received_fds(fds);
@@ -111,8 +114,10 @@ struct HypervisorTable : Handle<Plugin, nacre_vm> {
       const std::vector<GuestDevice> devices = handle.object.describe(Call(call));
       handle.arena.clear();
       auto** first = handle.arena.template array<const nacre_guest_device*>(devices.size());
-      for (std::size_t i = 0; i < devices.size(); ++i) first[i] = to_c(devices[i], handle.arena);
-      deliver(ret, nacre_device_list{sizeof(nacre_device_list), static_cast<std::uint32_t>(devices.size()), first});
+      for (std::size_t i = 0; i < devices.size(); ++i)
+        first[i] = to_c(devices[i], handle.arena);
+      deliver(ret, nacre_device_list{sizeof(nacre_device_list), static_cast<std::uint32_t>(devices.size()),
+                                     first});
     });
   }
   static std::int32_t resize(nacre_vm* vm, const C* call, const nacre_vm_size* size, std::uint64_t* ret,
@@ -134,9 +139,10 @@ struct HypervisorTable : Handle<Plugin, nacre_vm> {
       auto& handle = H::of(vm);
       const VmProcesses found = handle.object.processes();
       handle.arena.clear();
-      deliver(ret, nacre_vm_processes{sizeof(nacre_vm_processes), static_cast<std::uint32_t>(found.pids.size()),
-                                      handle.arena.copy(found.pids), handle.arena.copy(found.vcpu_tids),
-                                      static_cast<std::uint32_t>(found.vcpu_tids.size()), 0});
+      deliver(ret,
+              nacre_vm_processes{sizeof(nacre_vm_processes), static_cast<std::uint32_t>(found.pids.size()),
+                                 handle.arena.copy(found.pids), handle.arena.copy(found.vcpu_tids),
+                                 static_cast<std::uint32_t>(found.vcpu_tids.size()), 0});
     });
   }
   static std::int32_t events_fd(nacre_vm* vm) noexcept {
@@ -145,7 +151,7 @@ struct HypervisorTable : Handle<Plugin, nacre_vm> {
     return fd;
   }
 
- private:
+private:
   static void answer_channel(H& handle, AgentChannel channel, nacre_agent_channel* ret, nacre_fds_out* out) {
     handle.arena.clear();
     FdsToSend fds;
@@ -157,39 +163,30 @@ struct HypervisorTable : Handle<Plugin, nacre_vm> {
 
 template <typename Plugin>
 inline constexpr nacre_hypervisor_ops hypervisor_table = {
-    sizeof(nacre_hypervisor_ops),
-    0,
-    HypervisorTable<Plugin>::probe,
-    HypervisorTable<Plugin>::create,
-    HypervisorTable<Plugin>::destroy,
-    HypervisorTable<Plugin>::device_capabilities,
-    HypervisorTable<Plugin>::channel,
-    HypervisorTable<Plugin>::start,
-    HypervisorTable<Plugin>::connect,
-    HypervisorTable<Plugin>::stop,
-    HypervisorTable<Plugin>::pause,
-    HypervisorTable<Plugin>::resume,
-    HypervisorTable<Plugin>::add_device,
-    HypervisorTable<Plugin>::remove_device,
-    HypervisorTable<Plugin>::rebind_device,
-    HypervisorTable<Plugin>::describe,
-    HypervisorTable<Plugin>::resize,
-    HypervisorTable<Plugin>::save,
-    HypervisorTable<Plugin>::processes,
-    HypervisorTable<Plugin>::events_fd,
+    sizeof(nacre_hypervisor_ops),           0,
+    HypervisorTable<Plugin>::probe,         HypervisorTable<Plugin>::create,
+    HypervisorTable<Plugin>::destroy,       HypervisorTable<Plugin>::device_capabilities,
+    HypervisorTable<Plugin>::channel,       HypervisorTable<Plugin>::start,
+    HypervisorTable<Plugin>::connect,       HypervisorTable<Plugin>::stop,
+    HypervisorTable<Plugin>::pause,         HypervisorTable<Plugin>::resume,
+    HypervisorTable<Plugin>::add_device,    HypervisorTable<Plugin>::remove_device,
+    HypervisorTable<Plugin>::rebind_device, HypervisorTable<Plugin>::describe,
+    HypervisorTable<Plugin>::resize,        HypervisorTable<Plugin>::save,
+    HypervisorTable<Plugin>::processes,     HypervisorTable<Plugin>::events_fd,
     HypervisorTable<Plugin>::undo,
 };
 
-// Events for the core: keep one, return fd() from events_fd(). send() may be called on any one thread at a time.
+// Events for the core: keep one, return fd() from events_fd(). send() may be called on any one thread at a
+// time.
 class EventSender {
- public:
+public:
   EventSender();
   int fd() const noexcept { return reader_.get(); }
-  void send(std::uint32_t kind, std::uint64_t value = 0, std::string_view text = {}, std::string_view device = {},
-            std::uint64_t operation = 0) noexcept;
+  void send(std::uint32_t kind, std::uint64_t value = 0, std::string_view text = {},
+            std::string_view device = {}, std::uint64_t operation = 0) noexcept;
   void close() noexcept { writer_.reset(); } // nothing more will be said
 
- private:
+private:
   Fd reader_, writer_;
 };
 
@@ -200,10 +197,14 @@ inline EventSender::EventSender() {
   writer_ = Fd(pair[1]);
 }
 
-inline void EventSender::send(std::uint32_t kind, std::uint64_t value, std::string_view text, std::string_view device,
-                              std::uint64_t operation) noexcept {
+inline void EventSender::send(std::uint32_t kind, std::uint64_t value, std::string_view text,
+                              std::string_view device, std::uint64_t operation) noexcept {
   text = text.substr(0, 16384);
-  nacre_event event{sizeof event, kind, operation, value, static_cast<std::uint32_t>(text.size()),
+  nacre_event event{sizeof event,
+                    kind,
+                    operation,
+                    value,
+                    static_cast<std::uint32_t>(text.size()),
                     static_cast<std::uint32_t>(device.size())};
   iovec parts[3] = {{&event, sizeof event},
                     {const_cast<char*>(text.data()), text.size()},

@@ -1,5 +1,5 @@
-// What a network plugin is given and what it answers, as C++ values; see <nacre/plugin/network.h> for each field's
-// meaning.
+// What a network plugin is given and what it answers, as C++ values; see <nacre/plugin/network.h> for each
+// field's meaning.
 #ifndef NACRE_SDK_LINKS_HPP
 #define NACRE_SDK_LINKS_HPP
 
@@ -69,7 +69,9 @@ struct Binding {
   std::vector<Route> routes{};
 };
 
-inline void copy_ip(std::uint8_t* to, const IpBytes& from) { std::copy(from.begin(), from.end(), to); }
+inline void copy_ip(std::uint8_t* to, const IpBytes& from) {
+  std::copy(from.begin(), from.end(), to);
+}
 inline IpBytes ip_of(const std::uint8_t* from) {
   IpBytes ip;
   std::copy(from, from + ip.size(), ip.begin());
@@ -128,13 +130,15 @@ inline Route from_c(const nacre_route* pointer) {
 template <typename Raw, typename Value>
 const Raw* const* pointers_to(const std::vector<Value>& values, Arena& arena) {
   auto** first = arena.array<const Raw*>(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) first[i] = to_c(values[i], arena);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    first[i] = to_c(values[i], arena);
   return first;
 }
 template <typename Value, typename Raw>
 std::vector<Value> values_of(const Raw* const* first, std::uint32_t count) {
   std::vector<Value> values;
-  for (std::uint32_t i = 0; i < count; ++i) values.push_back(from_c(first[i]));
+  for (std::uint32_t i = 0; i < count; ++i)
+    values.push_back(from_c(first[i]));
   return values;
 }
 

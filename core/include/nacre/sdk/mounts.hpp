@@ -1,5 +1,5 @@
-// What a storage plugin is given and what it answers, as C++ values; see <nacre/plugin/storage.h> for each field's
-// meaning.
+// What a storage plugin is given and what it answers, as C++ values; see <nacre/plugin/storage.h> for each
+// field's meaning.
 #ifndef NACRE_SDK_MOUNTS_HPP
 #define NACRE_SDK_MOUNTS_HPP
 
@@ -74,9 +74,13 @@ inline const nacre_guest_mount* to_c(const GuestMount& mount, Arena& arena) {
 
 inline GuestMount from_c(const nacre_guest_mount* pointer) {
   const auto raw = received(pointer, "a guest mount");
-  GuestMount mount{NACRE_SDK_GET(raw, driver), NACRE_SDK_GET(raw, source), NACRE_SDK_GET(raw, fstype),
-                   NACRE_SDK_GET(raw, mount_point), {}};
-  for (std::uint32_t i = 0; i < raw.option_count; ++i) mount.options.emplace_back(raw.options[i]);
+  GuestMount mount{NACRE_SDK_GET(raw, driver),
+                   NACRE_SDK_GET(raw, source),
+                   NACRE_SDK_GET(raw, fstype),
+                   NACRE_SDK_GET(raw, mount_point),
+                   {}};
+  for (std::uint32_t i = 0; i < raw.option_count; ++i)
+    mount.options.emplace_back(raw.options[i]);
   return mount;
 }
 
@@ -90,7 +94,8 @@ inline nacre_storage_plan to_c(StoragePlan plan, Arena& arena, FdsToSend& fds) {
     ends[i] = to_c(std::move(plan.devices[i].host), arena, fds);
   }
   auto** mounts = arena.array<const nacre_guest_mount*>(plan.mounts.size());
-  for (std::size_t i = 0; i < plan.mounts.size(); ++i) mounts[i] = to_c(plan.mounts[i], arena);
+  for (std::size_t i = 0; i < plan.mounts.size(); ++i)
+    mounts[i] = to_c(plan.mounts[i], arena);
   raw.device_count = static_cast<std::uint32_t>(plan.devices.size());
   raw.devices = devices;
   raw.host_ends = ends;
@@ -103,7 +108,8 @@ inline StoragePlan from_c(const nacre_storage_plan& raw, ReceivedFds& fds) {
   StoragePlan plan;
   for (std::uint32_t i = 0; i < raw.device_count; ++i)
     plan.devices.push_back({from_c(raw.devices[i]), from_c(raw.host_ends[i], fds)});
-  for (std::uint32_t i = 0; i < raw.mount_count; ++i) plan.mounts.push_back(from_c(raw.mounts[i]));
+  for (std::uint32_t i = 0; i < raw.mount_count; ++i)
+    plan.mounts.push_back(from_c(raw.mounts[i]));
   return plan;
 }
 
@@ -144,7 +150,8 @@ inline MountRequest from_c(const nacre_mount_request* pointer) {
   request.source = NACRE_SDK_GET(raw, source);
   request.destination = NACRE_SDK_GET(raw, destination);
   request.fstype = NACRE_SDK_GET(raw, fstype);
-  for (std::uint32_t i = 0; i < raw.option_count; ++i) request.options.emplace_back(raw.options[i]);
+  for (std::uint32_t i = 0; i < raw.option_count; ++i)
+    request.options.emplace_back(raw.options[i]);
   request.source_kind = raw.source_kind;
   request.read_only = raw.read_only != 0;
   request.device_major = raw.device_major;

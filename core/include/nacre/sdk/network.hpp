@@ -1,12 +1,13 @@
-// A network plugin as C++ classes: one object a pod, one Endpoint a NIC. <nacre/plugin/network.h> says what each
-// operation must do.
+// A network plugin as C++ classes: one object a pod, one Endpoint a NIC. <nacre/plugin/network.h> says what
+// each operation must do.
 //
 //   class Mine : public nacre::sdk::Network {
 //    public:
 //     Mine(Host host, const Call& call, const Options& options);
 //     bool claim(const Link& link) override;
 //     std::unique_ptr<Endpoint> open_endpoint(const Call& call, const EndpointRequest& request) override;
-//     static void undo(Host host, const Call& call, std::string_view record);         // when change() is used
+//     static void undo(Host host, const Call& call, std::string_view record);         // when change() is
+//     used
 //   };
 //   NACRE_PLUGIN_DEFINE(network, "mine", "1.0", "Apache-2.0", 0, 0, "[]", &nacre::sdk::network_table<Mine>);
 #ifndef NACRE_SDK_NETWORK_HPP
@@ -19,13 +20,14 @@ namespace nacre::sdk {
 
 // Destroyed after unbind().
 class Endpoint {
- public:
+public:
   Endpoint() = default;
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
   virtual ~Endpoint() = default;
 
-  // The NIC; asked once, right after open_endpoint(). Its descriptors go to the hypervisor: duplicate what you keep.
+  // The NIC; asked once, right after open_endpoint(). Its descriptors go to the hypervisor: duplicate what
+  // you keep.
   virtual Device device() = 0;
   virtual Binding bind(const Call& call, const Link& link, int netns_fd) = 0;
   virtual void unbind(const Call& call) = 0;
@@ -33,7 +35,7 @@ class Endpoint {
 };
 
 class Network {
- public:
+public:
   Network() = default;
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -50,8 +52,7 @@ struct EndpointHandle {
   static EndpointHandle& of(nacre_endpoint* raw) { return *reinterpret_cast<EndpointHandle*>(raw); }
 };
 
-template <typename Plugin>
-struct NetworkTable : Handle<Plugin, nacre_net> {
+template <typename Plugin> struct NetworkTable : Handle<Plugin, nacre_net> {
   using H = Handle<Plugin, nacre_net>;
   using E = nacre_error;
   using C = nacre_call;
@@ -67,8 +68,8 @@ struct NetworkTable : Handle<Plugin, nacre_net> {
     return guard(error, [&] { *ret = H::of(net).object.claim(from_c(link)) ? 1 : 0; });
   }
   static std::int32_t open_endpoint(nacre_net* net, const C* call, const nacre_endpoint_request* request,
-                                    nacre_endpoint** ret, nacre_endpoint_result* ret_device, nacre_fds_out* out,
-                                    E* error) noexcept {
+                                    nacre_endpoint** ret, nacre_endpoint_result* ret_device,
+                                    nacre_fds_out* out, E* error) noexcept {
     return guard(error, [&] {
       auto handle = std::make_unique<EndpointHandle>();
       handle->object = H::of(net).object.open_endpoint(Call(call), from_c(request));
@@ -81,8 +82,8 @@ struct NetworkTable : Handle<Plugin, nacre_net> {
       *ret = reinterpret_cast<nacre_endpoint*>(handle.release());
     });
   }
-  static std::int32_t bind(nacre_endpoint* endpoint, const C* call, const nacre_link* link, std::int32_t netns_fd,
-                           nacre_bind_result* ret, E* error) noexcept {
+  static std::int32_t bind(nacre_endpoint* endpoint, const C* call, const nacre_link* link,
+                           std::int32_t netns_fd, nacre_bind_result* ret, E* error) noexcept {
     return guard(error, [&] {
       auto& handle = EndpointHandle::of(endpoint);
       const Binding binding = handle.object->bind(Call(call), from_c(link), netns_fd);

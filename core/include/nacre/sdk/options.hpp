@@ -1,5 +1,5 @@
-// A plugin's options, and those of a device: one flat JSON object, which the core has checked against the plugin's own
-// description and filled with the defaults.
+// A plugin's options, and those of a device: one flat JSON object, which the core has checked against the
+// plugin's own description and filled with the defaults.
 #ifndef NACRE_SDK_OPTIONS_HPP
 #define NACRE_SDK_OPTIONS_HPP
 
@@ -16,8 +16,9 @@
 namespace nacre::sdk {
 
 class Options {
- public:
-  using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>>;
+public:
+  using Value =
+      std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
   Options() = default;
   explicit Options(std::string_view json) { Reader{json}.object(values_); }
@@ -37,8 +38,12 @@ class Options {
     return get<double>(key, "a number");
   }
   // The same with a value for a missing key.
-  std::string string_or(std::string_view key, std::string other) const { return has(key) ? string(key) : other; }
-  std::int64_t integer_or(std::string_view key, std::int64_t other) const { return has(key) ? integer(key) : other; }
+  std::string string_or(std::string_view key, std::string other) const {
+    return has(key) ? string(key) : other;
+  }
+  std::int64_t integer_or(std::string_view key, std::int64_t other) const {
+    return has(key) ? integer(key) : other;
+  }
   bool boolean_or(std::string_view key, bool other) const { return has(key) ? boolean(key) : other; }
   std::vector<std::string> strings_or_empty(std::string_view key) const {
     return has(key) ? strings(key) : std::vector<std::string>();
@@ -46,11 +51,11 @@ class Options {
 
   const std::map<std::string, Value, std::less<>>& values() const noexcept { return values_; }
 
- private:
-  template <typename T>
-  const T& get(std::string_view key, const char* type) const {
+private:
+  template <typename T> const T& get(std::string_view key, const char* type) const {
     const auto it = values_.find(key);
-    if (it == values_.end()) throw Error(NACRE_E_INVALID_ARGUMENT, "option \"" + std::string(key) + "\" is missing");
+    if (it == values_.end())
+      throw Error(NACRE_E_INVALID_ARGUMENT, "option \"" + std::string(key) + "\" is missing");
     const T* value = std::get_if<T>(&it->second);
     if (value == nullptr)
       throw Error(NACRE_E_INVALID_ARGUMENT, "option \"" + std::string(key) + "\" is not " + type);
@@ -61,7 +66,9 @@ class Options {
   struct Reader {
     std::string_view rest;
 
-    [[noreturn]] static void fail() { throw Error(NACRE_E_INVALID_ARGUMENT, "the options are no flat JSON object"); }
+    [[noreturn]] static void fail() {
+      throw Error(NACRE_E_INVALID_ARGUMENT, "the options are no flat JSON object");
+    }
     void space() {
       while (!rest.empty() && (rest[0] == ' ' || rest[0] == '\t' || rest[0] == '\n' || rest[0] == '\r'))
         rest.remove_prefix(1);
@@ -82,7 +89,8 @@ class Options {
     }
     unsigned hex() {
       unsigned value = 0;
-      if (rest.size() < 4 || std::from_chars(rest.data(), rest.data() + 4, value, 16).ptr != rest.data() + 4) fail();
+      if (rest.size() < 4 || std::from_chars(rest.data(), rest.data() + 4, value, 16).ptr != rest.data() + 4)
+        fail();
       rest.remove_prefix(4);
       return value;
     }
@@ -102,7 +110,8 @@ class Options {
       } else if (c < 0x10000) {
         put(0xe0 | c >> 12), put(0x80 | (c >> 6 & 0x3f)), put(0x80 | (c & 0x3f));
       } else {
-        put(0xf0 | c >> 18), put(0x80 | (c >> 12 & 0x3f)), put(0x80 | (c >> 6 & 0x3f)), put(0x80 | (c & 0x3f));
+        put(0xf0 | c >> 18), put(0x80 | (c >> 12 & 0x3f)), put(0x80 | (c >> 6 & 0x3f)),
+            put(0x80 | (c & 0x3f));
       }
     }
     std::string string() { // after the opening quote
@@ -120,9 +129,12 @@ class Options {
         const char escape = rest[0];
         rest.remove_prefix(1);
         static constexpr std::string_view names = "\"\\/bfnrt", meant = "\"\\/\b\f\n\r\t";
-        if (escape == 'u') character(to);
-        else if (const auto at = names.find(escape); at != names.npos) to += meant[at];
-        else fail();
+        if (escape == 'u')
+          character(to);
+        else if (const auto at = names.find(escape); at != names.npos)
+          to += meant[at];
+        else
+          fail();
       }
     }
     Value number() {
@@ -130,9 +142,11 @@ class Options {
       const char *first = rest.data(), *last = first + length;
       rest.remove_prefix(length);
       std::int64_t whole = 0;
-      if (const auto r = std::from_chars(first, last, whole); r.ec == std::errc() && r.ptr == last) return whole;
+      if (const auto r = std::from_chars(first, last, whole); r.ec == std::errc() && r.ptr == last)
+        return whole;
       double value = 0;
-      if (const auto r = std::from_chars(first, last, value); r.ec == std::errc() && r.ptr == last && length) return value;
+      if (const auto r = std::from_chars(first, last, value); r.ec == std::errc() && r.ptr == last && length)
+        return value;
       fail();
     }
     Value value() {

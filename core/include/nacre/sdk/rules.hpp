@@ -1,5 +1,5 @@
-// What a security plugin is given and what it answers, as C++ values; see <nacre/plugin/security.h> for each field's
-// meaning.
+// What a security plugin is given and what it answers, as C++ values; see <nacre/plugin/security.h> for each
+// field's meaning.
 #ifndef NACRE_SDK_RULES_HPP
 #define NACRE_SDK_RULES_HPP
 
@@ -102,8 +102,10 @@ inline ProcessRules from_c(const nacre_process_rules& raw) {
   rules.filter_flags = raw.filter_flags;
   if (raw.set_ids != 0)
     rules.ids = ProcessRules::Ids{raw.uid, raw.gid, {raw.groups, raw.groups + raw.group_count}};
-  if (raw.limit_capabilities != 0) rules.capabilities.emplace(raw.capabilities, raw.capabilities + raw.capability_count);
-  for (std::uint32_t i = 0; i < raw.rlimit_count; ++i) rules.rlimits.emplace_back(raw.rlimits[i]);
+  if (raw.limit_capabilities != 0)
+    rules.capabilities.emplace(raw.capabilities, raw.capabilities + raw.capability_count);
+  for (std::uint32_t i = 0; i < raw.rlimit_count; ++i)
+    rules.rlimits.emplace_back(raw.rlimits[i]);
   rules.selinux_label = NACRE_SDK_GET(raw, selinux_label);
   rules.apparmor_profile = NACRE_SDK_GET(raw, apparmor_profile);
   return rules;

@@ -5,7 +5,8 @@
 //     Mine(Host host, const Call& call, const Options& options);
 //     ProcessRules confine(const Call& call, const ProcessRequest& request) override;
 //   };
-//   NACRE_PLUGIN_DEFINE(security, "mine", "1.0", "Apache-2.0", 0, 0, "[]", &nacre::sdk::security_table<Mine>);
+//   NACRE_PLUGIN_DEFINE(security, "mine", "1.0", "Apache-2.0", 0, 0, "[]",
+//   &nacre::sdk::security_table<Mine>);
 #ifndef NACRE_SDK_SECURITY_HPP
 #define NACRE_SDK_SECURITY_HPP
 
@@ -15,7 +16,7 @@
 namespace nacre::sdk {
 
 class Security {
- public:
+public:
   Security() = default;
   Security(const Security&) = delete;
   Security& operator=(const Security&) = delete;
@@ -25,8 +26,7 @@ class Security {
   virtual GuestRules guest_process(const Call&, const GuestRequest&) { return {}; }
 };
 
-template <typename Plugin>
-struct SecurityTable : Handle<Plugin, nacre_guard> {
+template <typename Plugin> struct SecurityTable : Handle<Plugin, nacre_guard> {
   using H = Handle<Plugin, nacre_guard>;
   using E = nacre_error;
   using C = nacre_call;
@@ -53,14 +53,10 @@ struct SecurityTable : Handle<Plugin, nacre_guard> {
 
 template <typename Plugin>
 inline constexpr nacre_security_ops security_table = {
-    sizeof(nacre_security_ops),
-    0,
-    SecurityTable<Plugin>::probe,
-    SecurityTable<Plugin>::create,
-    SecurityTable<Plugin>::destroy,
-    SecurityTable<Plugin>::confine,
-    SecurityTable<Plugin>::guest_process,
-    SecurityTable<Plugin>::undo,
+    sizeof(nacre_security_ops),           0,
+    SecurityTable<Plugin>::probe,         SecurityTable<Plugin>::create,
+    SecurityTable<Plugin>::destroy,       SecurityTable<Plugin>::confine,
+    SecurityTable<Plugin>::guest_process, SecurityTable<Plugin>::undo,
 };
 
 } // namespace nacre::sdk

@@ -1,12 +1,13 @@
-// A storage plugin as C++ classes: one object a pod, one Attachment a rootfs or mount. <nacre/plugin/storage.h> says
-// what each operation must do.
+// A storage plugin as C++ classes: one object a pod, one Attachment a rootfs or mount.
+// <nacre/plugin/storage.h> says what each operation must do.
 //
 //   class Mine : public nacre::sdk::Storage {
 //    public:
 //     Mine(Host host, const Call& call, const Options& options);
 //     Claim claim(const MountRequest& request) override;
 //     std::unique_ptr<Attachment> attach(const Call& call, const MountRequest& request) override;
-//     static void undo(Host host, const Call& call, std::string_view record);         // when change() is used
+//     static void undo(Host host, const Call& call, std::string_view record);         // when change() is
+//     used
 //   };
 //   NACRE_PLUGIN_DEFINE(storage, "mine", "1.0", "Apache-2.0", 0, 0, "[]", &nacre::sdk::storage_table<Mine>);
 #ifndef NACRE_SDK_STORAGE_HPP
@@ -18,7 +19,7 @@
 namespace nacre::sdk {
 
 class Attachment {
- public:
+public:
   Attachment() = default;
   // Enough where nothing is to be done at detach().
   explicit Attachment(AttachResult result) : result_(std::move(result)) {}
@@ -31,12 +32,12 @@ class Attachment {
   // The guest has unmounted it, the device is gone.
   virtual void detach(const Call&) {}
 
- private:
+private:
   AttachResult result_;
 };
 
 class Storage {
- public:
+public:
   Storage() = default;
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -55,8 +56,7 @@ struct AttachmentHandle {
   static AttachmentHandle& of(nacre_attachment* raw) { return *reinterpret_cast<AttachmentHandle*>(raw); }
 };
 
-template <typename Plugin>
-struct StorageTable : Handle<Plugin, nacre_store> {
+template <typename Plugin> struct StorageTable : Handle<Plugin, nacre_store> {
   using H = Handle<Plugin, nacre_store>;
   using E = nacre_error;
   using C = nacre_call;
@@ -68,16 +68,16 @@ struct StorageTable : Handle<Plugin, nacre_store> {
       *hot = needs.hot_kinds;
     });
   }
-  static std::int32_t claim(nacre_store* store, const nacre_mount_request* request, std::uint32_t* ret, char* reason,
-                            std::uint64_t capacity, E* error) noexcept {
+  static std::int32_t claim(nacre_store* store, const nacre_mount_request* request, std::uint32_t* ret,
+                            char* reason, std::uint64_t capacity, E* error) noexcept {
     return guard(error, [&] {
       const Claim claim = H::of(store).object.claim(from_c(request));
       *ret = claim.taken ? 1 : 0;
       copy_text(reason, capacity, claim.reason);
     });
   }
-  static std::int32_t prepare(nacre_store* store, const C* call, const nacre_storage_pod* pod, nacre_storage_plan* ret,
-                              nacre_fds_out* out, E* error) noexcept {
+  static std::int32_t prepare(nacre_store* store, const C* call, const nacre_storage_pod* pod,
+                              nacre_storage_plan* ret, nacre_fds_out* out, E* error) noexcept {
     return guard(error, [&] {
       auto& handle = H::of(store);
       StoragePlan plan = handle.object.prepare(Call(call), from_c(pod));
@@ -114,18 +114,12 @@ struct StorageTable : Handle<Plugin, nacre_store> {
 
 template <typename Plugin>
 inline constexpr nacre_storage_ops storage_table = {
-    sizeof(nacre_storage_ops),
-    0,
-    StorageTable<Plugin>::probe,
-    StorageTable<Plugin>::create,
-    StorageTable<Plugin>::destroy,
-    StorageTable<Plugin>::needs,
-    StorageTable<Plugin>::claim,
-    StorageTable<Plugin>::prepare,
-    StorageTable<Plugin>::attach,
-    StorageTable<Plugin>::detach,
-    StorageTable<Plugin>::release,
-    StorageTable<Plugin>::undo,
+    sizeof(nacre_storage_ops),     0,
+    StorageTable<Plugin>::probe,   StorageTable<Plugin>::create,
+    StorageTable<Plugin>::destroy, StorageTable<Plugin>::needs,
+    StorageTable<Plugin>::claim,   StorageTable<Plugin>::prepare,
+    StorageTable<Plugin>::attach,  StorageTable<Plugin>::detach,
+    StorageTable<Plugin>::release, StorageTable<Plugin>::undo,
 };
 
 } // namespace nacre::sdk

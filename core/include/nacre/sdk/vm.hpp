@@ -1,5 +1,5 @@
-// What a hypervisor plugin is given and what it answers, as C++ values; see <nacre/plugin/hypervisor.h> for each
-// field's meaning.
+// What a hypervisor plugin is given and what it answers, as C++ values; see <nacre/plugin/hypervisor.h> for
+// each field's meaning.
 #ifndef NACRE_SDK_VM_HPP
 #define NACRE_SDK_VM_HPP
 
@@ -121,7 +121,8 @@ inline const nacre_vm_source* to_c(VmSource source, Arena& arena, FdsToSend& fds
 inline VmSource from_c(const nacre_vm_source* pointer, ReceivedFds& fds) {
   const auto raw = received(pointer, "the VM's source");
   VmSource source{raw.kind, NACRE_SDK_GET(raw, path), {}};
-  if (raw.fd >= 0 && raw.kind == NACRE_START_INCOMING) source.fd = fds.take(static_cast<std::uint32_t>(raw.fd));
+  if (raw.fd >= 0 && raw.kind == NACRE_START_INCOMING)
+    source.fd = fds.take(static_cast<std::uint32_t>(raw.fd));
   return source;
 }
 
