@@ -1,4 +1,5 @@
-/* Plugins that are wrong in one way each: the build gives the macro of the way, this one source does the rest. */
+/* Plugins that are wrong in one way each: the build gives the macro of the way, this one source does the
+ * rest. */
 #include <nacre/plugin/define.h>
 
 #include <string.h>
@@ -32,7 +33,8 @@
 #define V_FIELD NACRE_NOTE_NUMBER("more", "1") ","
 #define V_TEN V_FIELD V_FIELD V_FIELD V_FIELD V_FIELD V_FIELD V_FIELD V_FIELD V_FIELD V_FIELD
 #define V_HUNDRED V_TEN V_TEN V_TEN V_TEN V_TEN V_TEN V_TEN V_TEN V_TEN V_TEN
-#define V_NOTE_EXTRA V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED
+#define V_NOTE_EXTRA                                                                                         \
+  V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED V_HUNDRED
 #else
 #define V_NOTE_EXTRA ""
 #endif
@@ -49,11 +51,11 @@
 #define V_OPTIONS "[]"
 #endif
 
-static int32_t probe(const struct nacre_host *host, const struct nacre_call *call, const char *options,
-                     uint64_t options_len, struct nacre_probe_report *ret, struct nacre_error *error) {
+static int32_t probe(const struct nacre_host* host, const struct nacre_call* call, const char* options,
+                     uint64_t options_len, struct nacre_probe_report* ret, struct nacre_error* error) {
   (void)host, (void)call, (void)options, (void)options_len, (void)error, (void)ret;
 #ifdef V_PROBE_CRASHES
-  *(volatile int *)16 = 1;
+  *(volatile int*)16 = 1;
 #endif
 #ifdef V_PROBE_EXITS
   _exit(7);
@@ -71,14 +73,16 @@ static int32_t probe(const struct nacre_host *host, const struct nacre_call *cal
   return 0;
 }
 
-static int32_t create(const struct nacre_host *host, const struct nacre_call *call, const char *options,
-                      uint64_t options_len, nacre_guard **ret, struct nacre_error *error) {
+static int32_t create(const struct nacre_host* host, const struct nacre_call* call, const char* options,
+                      uint64_t options_len, nacre_guard** ret, struct nacre_error* error) {
   (void)host, (void)call, (void)options, (void)options_len, (void)error;
-  *ret = (nacre_guard *)(uintptr_t)1;
+  *ret = (nacre_guard*)(uintptr_t)1;
   return 0;
 }
 
-static void destroy(nacre_guard *guard) { (void)guard; }
+static void destroy(nacre_guard* guard) {
+  (void)guard;
+}
 
 /* Short on purpose: what follows destroy() is absent, and the host must not look there. */
 static const struct nacre_security_ops ops = {
@@ -90,8 +94,8 @@ static const struct nacre_security_ops ops = {
     .probe = probe,
     .create = create,
     .destroy = destroy,
-    .confine = (int32_t(*)(nacre_guard *, const struct nacre_call *, const struct nacre_process_request *,
-                           struct nacre_process_rules *, struct nacre_error *))1,
+    .confine = (int32_t(*)(nacre_guard*, const struct nacre_call*, const struct nacre_process_request*,
+                           struct nacre_process_rules*, struct nacre_error*))1,
 };
 
 #ifndef V_NO_NOTE
@@ -99,12 +103,17 @@ static const struct nacre_security_ops ops = {
 NACRE_PLUGIN_NOTE(V_NOTE_TEXT);
 #else
 NACRE_PLUGIN_NOTE(
-    "{" NACRE_NOTE_STRING("magic", V_MAGIC) "," NACRE_NOTE_NUMBER("abi_major", NACRE_TEXT_OF(V_MAJOR)) ","
-    NACRE_NOTE_NUMBER("abi_minor", "0") "," NACRE_NOTE_NUMBER("min_host_minor", NACRE_TEXT_OF(V_MIN_HOST_MINOR)) ","
-    NACRE_NOTE_STRING("kind", V_KIND) "," NACRE_NOTE_NUMBER("kind_version", NACRE_TEXT_OF(V_KIND_VERSION)) ","
-    NACRE_NOTE_STRING("name", V_NOTE_NAME) "," NACRE_NOTE_STRING("version", "1") ","
-    NACRE_NOTE_STRING("licence", "Apache-2.0") "," V_NOTE_EXTRA
-    NACRE_NOTE_STRING("capabilities", V_NOTE_CAPABILITIES) "}");
+    "{" NACRE_NOTE_STRING("magic", V_MAGIC) "," NACRE_NOTE_NUMBER("abi_major", NACRE_TEXT_OF(V_MAJOR)) "," NACRE_NOTE_NUMBER("abi_minor", "0") "," NACRE_NOTE_NUMBER(
+        "min_host_minor",
+        NACRE_TEXT_OF(
+            V_MIN_HOST_MINOR)) "," NACRE_NOTE_STRING("kind",
+                                                     V_KIND) "," NACRE_NOTE_NUMBER("kind_version",
+                                                                                   NACRE_TEXT_OF(
+                                                                                       V_KIND_VERSION)) "," NACRE_NOTE_STRING("name",
+                                                                                                                              V_NOTE_NAME) "," NACRE_NOTE_STRING("version",
+                                                                                                                                                                 "1") "," NACRE_NOTE_STRING("licence",
+                                                                                                                                                                                            "Apache-2.0") "," V_NOTE_EXTRA
+        NACRE_NOTE_STRING("capabilities", V_NOTE_CAPABILITIES) "}");
 #endif
 #endif
 
@@ -133,9 +142,13 @@ int (*volatile keep)(void) = nacre_there_is_no_such_function;
 #endif
 
 #ifdef V_CONSTRUCTOR_CRASHES
-__attribute__((constructor)) static void crash(void) { *(volatile int *)16 = 1; }
+__attribute__((constructor)) static void crash(void) {
+  *(volatile int*)16 = 1;
+}
 #endif
 
 #ifdef V_CONSTRUCTOR_HANGS
-__attribute__((constructor)) static void hang(void) { pause(); }
+__attribute__((constructor)) static void hang(void) {
+  pause();
+}
 #endif
