@@ -12,6 +12,7 @@ int verb_exec(const GlobalOptions& options);
 int verb_features(const GlobalOptions& options);
 int verb_kill(const GlobalOptions& options);
 int verb_list(const GlobalOptions& options);
+int verb_plugin(const GlobalOptions& options);
 int verb_run(const GlobalOptions& options);
 int verb_spec(const GlobalOptions& options);
 int verb_start(const GlobalOptions& options);

@@ -1,0 +1,26 @@
+// What `nacre plugin list|show|verify` print.
+#pragma once
+
+#include "plugin/registry.hpp"
+#include "plugin/verify.hpp"
+
+#include <string>
+#include <vector>
+
+namespace nacre::plugin {
+
+// A file that a user named: by "KIND/NAME", to be found by the registry, or by its path.
+struct Target {
+  Kind kind;
+  std::string name;
+  std::string path; // absolute
+};
+
+// A word with a "/" and ".so" at its end is a path; its note says which kind it is. Throws Error.
+Target find_target(const std::string& word, const Registry& registry);
+
+std::string list_text(const std::vector<Registry::Entry>& entries);
+std::string show_text(const Target& target, const Report& report);
+std::string verify_text(const Target& target, const Report& report);
+
+} // namespace nacre::plugin
