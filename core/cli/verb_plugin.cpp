@@ -42,7 +42,9 @@ int verb_plugin(const GlobalOptions& options) {
   if ((action != "show" && action != "verify") || !has_target)
     throw Error(ErrorCode::invalid_argument, "bad arguments of plugin", action)
         .hint("use list, show KIND/NAME or verify KIND/NAME");
-  const auto target = plugin::find_target(line.words()[1], registry_of(line, options));
+  const auto& word = line.words()[1];
+  const auto target = word.ends_with(".so") ? plugin::target_of_file(word)
+                                            : plugin::target_named(word, registry_of(line, options));
   const auto report = plugin::verify(target.path, target.kind, target.name);
   const bool show = action == "show" && report.good();
   print(show ? plugin::show_text(target, report) : plugin::verify_text(target, report));

@@ -29,20 +29,6 @@ std::string joined(const std::vector<std::string>& parts) {
   return text.empty() ? "none" : text;
 }
 
-Target target_of_file(const std::string& word) {
-  const std::filesystem::path path = std::filesystem::absolute(word).lexically_normal();
-  const UniqueFd file(check_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open the plugin", word));
-  const NoteResult note = read_note(file.get());
-  if (note.status != NoteStatus::ok)
-    throw Error(ErrorCode::invalid_argument, "read the plugin", word).because(note.detail);
-  const Identity identity = parse_identity(note.json);
-  const auto kind = kind_of(identity.kind);
-  if (!kind)
-    throw Error(ErrorCode::invalid_argument, "read the plugin", word)
-        .because("it is of the kind \"" + identity.kind + "\", which this version does not know");
-  return {*kind, path.stem(), path};
-}
-
 // One option: name, type, default, range, help; as the plugin describes it.
 std::string option_text(const json::object& option) {
   const auto text = [&](const char* key) {
@@ -60,8 +46,21 @@ std::string option_text(const json::object& option) {
 
 } // namespace
 
-Target find_target(const std::string& word, const Registry& registry) {
-  if (word.ends_with(".so")) return target_of_file(word);
+Target target_of_file(const std::string& word) {
+  const std::filesystem::path path = std::filesystem::absolute(word).lexically_normal();
+  const UniqueFd file(check_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open the plugin", word));
+  const NoteResult note = read_note(file.get());
+  if (note.status != NoteStatus::ok)
+    throw Error(ErrorCode::invalid_argument, "read the plugin", word).because(note.detail);
+  const Identity identity = parse_identity(note.json);
+  const auto kind = kind_of(identity.kind);
+  if (!kind)
+    throw Error(ErrorCode::invalid_argument, "read the plugin", word)
+        .because("it is of the kind \"" + identity.kind + "\", which this version does not know");
+  return {*kind, path.stem(), path};
+}
+
+Target target_named(const std::string& word, const Registry& registry) {
   const auto slash = word.find('/');
   const auto kind = slash == word.npos ? std::nullopt : kind_of(word.substr(0, slash));
   if (!kind)

@@ -16,8 +16,10 @@ struct Target {
   std::string path; // absolute
 };
 
-// A word with a "/" and ".so" at its end is a path; its note says which kind it is. Throws Error.
-Target find_target(const std::string& word, const Registry& registry);
+// Of a path; the file's note says which kind it is. Throws Error.
+Target target_of_file(const std::string& path);
+// Of "KIND/NAME". Throws Error.
+Target target_named(const std::string& word, const Registry& registry);
 
 std::string list_text(const std::vector<Registry::Entry>& entries);
 std::string show_text(const Target& target, const Report& report);
