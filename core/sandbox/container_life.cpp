@@ -111,7 +111,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
     starting = false;
     const Error* known = dynamic_cast<const Error*>(&failure);
     const Error error = known ? *known : Error(ErrorCode::internal, "create container", request.container_id).because(failure);
-    const Error reported = is_first && vm && vm->vmm_pid() != 0 ? with_report(error) : error;
+    const Error reported = is_first && vm && vm->tried() ? with_report(error) : error;
     {
       const std::lock_guard lock(mutex);
       containers.erase(request.container_id);

@@ -25,6 +25,14 @@ Sandbox::Impl::~Impl() {
   containers.clear(); // their processes use the loop, which goes first
 }
 
+void Sandbox::Impl::log(LogLevel level, const std::string& text) const {
+  try {
+    if (events.log) events.log(level, text);
+  } catch (const std::exception&) {
+    // a full disk must not stop a container
+  }
+}
+
 bool Sandbox::Impl::is_known(const std::string& container_id) const {
   const std::lock_guard lock(mutex);
   return containers.contains(container_id);
@@ -83,6 +91,9 @@ void Sandbox::Impl::vm_died(const std::string& how) {
     if (!death.empty()) return;
     death = "the virtual machine is gone: " + how;
   }
+  vm->catch_up();
+  log(LogLevel::error, "sandbox " + sandbox_id + ": the virtual machine is gone: " + how +
+                           "; the guest's console ends with: " + vm->console().last_lines(4096));
   if (starting) {
     if (const auto connected = agent()) connected->disconnect(); // who waits for an answer need not wait longer
     return;
@@ -138,14 +149,12 @@ void Sandbox::Impl::end_vm() noexcept {
 
 void Sandbox::Impl::remove_pod() noexcept {
   end_vm();
-  const auto quietly = [](auto&& step) {
+  const auto quietly = [this](auto&& step) {
     try {
       step();
-    } catch (const std::exception&) {
-      // what is left stays in the journal, and the journal stays
-      return false;
+    } catch (const std::exception& error) { // what is left stays in the journal, and the journal stays
+      log(LogLevel::warning, error.what());
     }
-    return true;
   };
   if (cgroup) {
     cgroup->leave();
@@ -209,7 +218,6 @@ ProcessState Sandbox::Impl::delete_container(const std::string& id) {
                 "cannot delete container " + id + " that is not stopped: " + to_string(state.status));
 
   const std::lock_guard structural(structure);
-  const auto phase = timeline.phase("delete", id);
   bool last;
   std::map<std::string, Container::Exec> execs;
   {
@@ -220,32 +228,43 @@ ProcessState Sandbox::Impl::delete_container(const std::string& id) {
   for (const auto& [exec_id, exec] : execs) exec.process->lost(killed_status);
   execs.clear();
   container->first->abandon_stdio();
+  stop_in_guest(id, last);
+  forget_container(*container, last);
+  return state;
+}
+
+void Sandbox::Impl::stop_in_guest(const std::string& id, bool last) {
+  const auto phase = timeline.phase("stop", id);
   if (const auto connected = agent()) {
     try {
       if (last)
         connected->destroy_sandbox(farewell_deadline);
       else
         connected->remove_container(id, true, remove_deadline);
-    } catch (const Error&) {
+    } catch (const Error& error) {
       // the VM goes with the last container in any case; before that, the agent has lost the container itself
+      log(LogLevel::debug, error.what());
     }
   }
   if (last)
     end_vm();
   else if (storage)
     storage->detach(id);
+}
+
+void Sandbox::Impl::forget_container(Container& container, bool last) {
+  const auto phase = timeline.phase("delete", container.id);
   try {
-    run_hooks(spawner, container->hooks.poststop, "poststop", container->bundle,
-              hook_state(*container, oci::Status::stopped));
-  } catch (const Error&) {
-    // the specification: a failing poststop hook is a warning, the delete goes on
+    run_hooks(spawner, container.hooks.poststop, "poststop", container.bundle,
+              hook_state(container, oci::Status::stopped));
+  } catch (const Error& error) {
+    log(LogLevel::warning, error.what()); // the specification: the delete goes on
   }
   {
     const std::lock_guard lock(mutex);
-    containers.erase(id);
+    containers.erase(container.id);
   }
   if (last) remove_pod();
-  return state;
 }
 
 // ---- after the sandbox process's own death ----

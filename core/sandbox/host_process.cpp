@@ -125,10 +125,15 @@ std::string HostProcesses::last_words(const std::string& role, std::size_t limit
   return words;
 }
 
-std::string HostProcesses::ending(int pid) {
+std::string HostProcesses::ending(const std::string& role) {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(pid);
-  return found == entries_.end() ? "" : found->second->ending;
+  for (const auto& [pid, entry] : entries_) {
+    if (entry->role != role) continue;
+    if (entry->ending.empty())
+      if (const auto status = entry->process.try_wait()) entry->ending = describe(*status);
+    if (!entry->ending.empty()) return entry->ending;
+  }
+  return {};
 }
 
 void HostProcesses::end_all() noexcept {

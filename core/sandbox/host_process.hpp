@@ -41,8 +41,8 @@ class HostProcesses {
 
   // What the processes of this role wrote last, for an error's sentence. From any thread.
   std::string last_words(const std::string& role, std::size_t limit);
-  // How the process ended, when it has ("exited with status 1", "was killed by signal 9"); else "".
-  std::string ending(int pid);
+  // How a process of this role ended, when one has ("exited with status 1", "was killed by signal 9"); else "".
+  std::string ending(const std::string& role);
 
   // Kills what is left and waits for its end.
   void end_all() noexcept;

@@ -42,7 +42,7 @@ void PodVm::start(plugin::VmDescription description) {
   description.console = sdk::Fd(console_.take_writer().release());
   {
     const std::lock_guard lock(mutex_);
-    started_ = true;
+    tried_ = started_ = true;
     vm_.start(limits(), std::move(description));
     const auto processes = vm_.processes();
     if (!processes.pids.empty()) vmm_pid_ = processes.pids.front();

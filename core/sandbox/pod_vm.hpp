@@ -38,7 +38,7 @@ class PodVm {
 
   // Readable once the VMM has ended; -1 before start() or where the plugin runs none. Borrowed.
   int ended_fd() const noexcept { return vmm_pidfd_.get(); }
-  int vmm_pid() const noexcept { return vmm_pid_; }
+  bool tried() const noexcept { return tried_; } // start() was called
   // The tail of the guest's console.
   const TextTail& console() const noexcept { return console_.tail(); }
   void catch_up() { console_.catch_up(); }
@@ -57,7 +57,7 @@ class PodVm {
   std::mutex mutex_; // calls on the handle must not be concurrent
   UniqueFd vmm_pidfd_;
   int vmm_pid_ = 0;
-  bool started_ = false;
+  bool tried_ = false, started_ = false;
   agent_client::IoLoop::Id events_watch_ = 0, end_watch_ = 0;
 };
 

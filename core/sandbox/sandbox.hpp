@@ -65,12 +65,16 @@ struct ExecRequest {
   std::unique_ptr<launch::Holder> holder; // empty: the sandbox process spawns one at start
 };
 
+enum class LogLevel { debug, info, warning, error };
+
 // What the shim tells the engine. Called on the sandbox's own thread, in order, never concurrently; must not block
 // for long and must not call back into the Sandbox's blocking methods.
 struct SandboxEvents {
   std::function<void(const ProcessState&)> exited; // after the streams have drained and the holder was told
   std::function<void(const std::string& container_id)> oom;
   std::function<void(const std::string& reason)> sandbox_died; // the VM is gone; containers were reported before
+  // A line for the program's log. From any thread.
+  std::function<void(LogLevel level, const std::string& text)> log;
 };
 
 class Sandbox {

@@ -43,6 +43,7 @@ struct Sandbox::Impl {
   // startup.cpp
   void start_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder);
   void load_plugins();
+  void lend_host();
   void make_journal();
   void make_cgroup(const oci::Spec& spec, const std::string& container_id, int holder_pid);
   void make_mounts();
@@ -68,6 +69,8 @@ struct Sandbox::Impl {
 
   // ending.cpp
   ProcessState delete_container(const std::string& id);
+  void stop_in_guest(const std::string& id, bool last);
+  void forget_container(Container& container, bool last);
   ProcessState delete_exec(const std::string& container_id, const std::string& exec_id);
   void vm_died(const std::string& how); // on the loop's thread
   void lose_processes();
@@ -75,6 +78,7 @@ struct Sandbox::Impl {
   void remove_pod() noexcept;           // and what is left on the host: cgroup, folder, journal
 
   // Any thread.
+  void log(LogLevel level, const std::string& text) const; // never throws
   bool is_known(const std::string& container_id) const;
   std::shared_ptr<Container> find(const std::string& id) const; // throws not_found
   std::shared_ptr<GuestProcess> find_process(const std::string& container_id, const std::string& exec_id) const;

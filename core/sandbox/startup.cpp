@@ -44,7 +44,14 @@ std::string resolv_conf_of(const oci::Spec& spec) {
 
 std::string guest_hostname(const oci::Spec& spec) { return spec.hostname.substr(0, 64); }
 
-void log_nothing(plugin::LogLevel, const std::string&, std::string_view) {}
+LogLevel level_of(plugin::LogLevel level) {
+  switch (level) {
+  case plugin::LogLevel::debug: return LogLevel::debug;
+  case plugin::LogLevel::info: return LogLevel::info;
+  case plugin::LogLevel::warning: return LogLevel::warning;
+  default: return LogLevel::error;
+  }
+}
 
 } // namespace
 
@@ -58,13 +65,19 @@ void Sandbox::Impl::load_plugins() {
     config->guest().require_files();
   }
   const auto phase = timeline.phase("plugins");
-  environment.log = log_nothing;
+  lend_host();
+  registry = std::make_unique<plugin::Registry>(config->runtime().extra_plugin_dir);
+  plugins = std::make_unique<PluginSet>(*config, *registry, environment);
+}
+
+void Sandbox::Impl::lend_host() {
+  environment.log = [this](plugin::LogLevel level, const std::string& plugin, std::string_view text) {
+    log(level_of(level), plugin + ": " + std::string(text));
+  };
   environment.spawn = [this](const plugin::Limits& limits, plugin::SpawnRequest request) {
     return processes->spawn(limits, std::move(request));
   };
   environment.signal_process = [this](int pid, int signal) { processes->signal(pid, signal); };
-  registry = std::make_unique<plugin::Registry>(config->runtime().extra_plugin_dir);
-  plugins = std::make_unique<PluginSet>(*config, *registry, environment);
 }
 
 void Sandbox::Impl::make_journal() {
@@ -210,10 +223,8 @@ Error Sandbox::Impl::with_report(const Error& error) {
   facts.phase = phase;
   facts.plugin = vm->plugin().label();
   facts.plugin_version = vm->plugin().identity().version;
-  if (processes) {
-    facts.vmm_ending = processes->ending(vm->vmm_pid());
-    facts.vmm_words = processes->last_words("vmm", words_limit);
-  }
+  facts.vmm_ending = processes->ending("vmm");
+  facts.vmm_words = processes->last_words("vmm", words_limit);
   vm->catch_up();
   facts.console_words = vm->console().last_lines(words_limit);
   return report_failure(error, facts);

@@ -11,6 +11,7 @@
 #include "shim/task_service.hpp"
 #include "ttrpc/proto/events.pb.h"
 
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <spdlog/spdlog.h>
@@ -254,6 +255,10 @@ sandbox::SandboxEvents TaskService::sandbox_events() {
     events_.tell(make_event("/tasks/oom", event));
   };
   events.sandbox_died = [](const std::string& reason) { spdlog::error("the virtual machine is gone: {}", reason); };
+  events.log = [](sandbox::LogLevel level, const std::string& text) {
+    constexpr std::array levels = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+    spdlog::log(levels.at(static_cast<std::size_t>(level)), "{}", text);
+  };
   return events;
 }
 

@@ -13,9 +13,9 @@ from harness.failpoint import Failpoint
 
 # Phases of `nacre create`, of the sandbox process up to the answer to create, of start, of delete.
 CREATE = ["create.state", "create.sandbox", "create.holder", "create.task"]
-BOOT = ["config", "plugins", "plan", "journal", "cgroup", "netns", "pod-mounts", "storage", "vmm", "hooks",
-        "network", "agent", "guest-sandbox", "container"]
-START = ["start"]
+BOOT = ["config", "plugins", "plan", "journal", "cgroup", "netns", "pod-mounts", "storage", "endpoints", "vmm",
+        "rootfs", "hooks", "network", "agent", "guest-sandbox", "container"]
+START = ["start-network", "start"]
 RUNNING = ["running"]
 DELETE = ["delete.task", "stop", "delete", "delete.state"]
 PHASES = CREATE + BOOT + START + RUNNING + DELETE
@@ -25,7 +25,7 @@ ALIVE = {
     "create": ("create.state", "container"),
     "holder": ("create.task", "running"),
     "sandbox": ("create.holder", "delete"),
-    "vmm": ("hooks", "stop"),
+    "vmm": ("rootfs", "stop"),
     "delete": ("delete.task", "delete.state"),
 }
 
