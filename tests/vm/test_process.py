@@ -64,7 +64,8 @@ def test_a_signal_to_the_pid_of_an_exec(box, folder, number):
     reader, writer = os.pipe()
     with open(reader) as output:
         box.nacre("exec", "--detach", "--pid-file", folder / "pid", box.id,
-                  "sh", "-c", "trap 'exit 34' TERM; echo ready $$; sleep 1000 & wait", stdout=writer).ok()
+                  "sh", "-c", "trap 'exit 34' TERM; echo ready $$; sleep 1000 & wait", stdout=writer,
+                  stderr=subprocess.DEVNULL).ok()
         os.close(writer)
         inside = output.readline().split()[1]
         pid = int((folder / "pid").read_text())
