@@ -14,11 +14,17 @@ from harness.runtime import Nacre
 SIZE = 10 << 20
 
 
+def with_raw_sockets(bundle):
+    """ping needs them."""
+    bundle.process["capabilities"] = {kind: ["CAP_NET_RAW"] for kind in ("bounding", "effective", "permitted")}
+    return bundle.write()
+
+
 @pytest.fixture(scope="module", params=[1500, 1400])
 def pod(request, nothing_left_by_module):
     with NetNs(mtu=request.param) as namespace, place.Folder() as folder:
         nacre = Nacre(folder)
-        bundle = nacre.bundle("sleep 10000").netns(namespace.path)
+        bundle = with_raw_sockets(nacre.bundle("sleep 10000").netns(namespace.path))
         before = json.loads(ip("-j", "-d", "link", netns=namespace.name))
         container = nacre.create(bundle).start()
         yield namespace, container
@@ -88,12 +94,13 @@ def test_10_mib_of_tcp_both_ways(pod, family):
 
 def test_the_host_s_end_keeps_working_when_the_vm_has_gone(nacre):
     with NetNs() as namespace:
-        bundle = nacre.bundle(f"ping -c 1 -W 20 {namespace.gateway}").netns(namespace.path)
+        bundle = with_raw_sockets(nacre.bundle(f"ping -c 1 -W 20 {namespace.gateway}").netns(namespace.path))
         nacre.run(bundle).ok()
         subprocess.run(["ip", "netns", "exec", namespace.name, "ping", "-c", "1", "-W", "5", namespace.gateway],
                        check=True, capture_output=True)
 
 
 def test_without_a_link_the_guest_has_lo_only(nacre):
-    answer = nacre.run(nacre.bundle("ls /sys/class/net; ping -c 1 127.0.0.1 >/dev/null && echo lo works"))
+    script = "ls /sys/class/net; ping -c 1 127.0.0.1 >/dev/null && echo lo works"
+    answer = nacre.run(with_raw_sockets(nacre.bundle(script)))
     assert answer.ok().out == "lo\nlo works\n"

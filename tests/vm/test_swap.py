@@ -112,7 +112,8 @@ def test_one_line_swaps_a_backend(nacre, netns, swapped):
                   for key, file in (("kernel", "vmlinux"), ("initrd", "nacre-initrd.img"))}
     nacre.configure(edits)
     bundle = nacre.bundle(f"ping -c 1 -W 30 {netns.gateway} && echo carried; sleep 1000").netns(netns.path)
-    container = nacre.create(bundle).start()
+    bundle.process["capabilities"] = {kind: ["CAP_NET_RAW"] for kind in ("bounding", "effective", "permitted")}  # ping's
+    container = nacre.create(bundle.write()).start()
     mapped = mapped_plugins(container.state()["nacre"]["sandbox_pid"])
     assert mapped[kind] == {"variant"}
     assert {other: names for other, names in mapped.items() if other != kind} == {
