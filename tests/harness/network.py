@@ -7,7 +7,7 @@ import subprocess
 
 from . import place
 
-_numbers = itertools.count(0)
+_numbers = itertools.count(1)  # the subnet with 0 has another spelling
 
 
 def ip(*words, netns=None):
@@ -21,7 +21,7 @@ class NetNs:
     """`with NetNs() as ns:` makes a named namespace with one veth, and takes all of it away."""
 
     def __init__(self, mtu=1500, link="eth0", ipv6=True):
-        number = next(_numbers) % 60
+        number = next(_numbers) % 60 or 60
         self.name = place.fresh_name("n")
         self.path = f"/run/netns/{self.name}"
         self.link, self.mtu, self.ipv6 = link, mtu, ipv6

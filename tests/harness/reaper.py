@@ -14,6 +14,7 @@ import struct
 import sys
 import threading
 import time
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -110,11 +111,14 @@ def _kill_the_rest():
 
 
 def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:
-        return []
+    """Of all its threads: the kernel lists them apart, and a sandbox process spawns from a thread of its own."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, path.read_text().split())
+        except OSError:
+            pass  # the thread has ended meanwhile
+    return found
 
 
 def wait_gone(pid, timeout=5):
