@@ -1,0 +1,119 @@
+#include "catch.hpp"
+
+#include "sandbox/guest_spec.hpp"
+
+#include <boost/json.hpp>
+#include <string>
+
+using namespace nacre::sandbox;
+using How = GuestMountChoice::How;
+namespace json = boost::json;
+
+namespace {
+
+const char* const config = R"({
+  "ociVersion": "1.0.2",
+  "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "apparmorProfile": "docker-default",
+              "selinuxLabel": "system_u:system_r:container_t:s0", "capabilities": {"bounding": ["CAP_KILL"]}},
+  "root": {"path": "rootfs", "readonly": true},
+  "hostname": "box",
+  "mounts": [
+    {"destination": "/proc", "type": "proc", "source": "proc"},
+    {"destination": "/dev/shm", "type": "bind", "source": "/dev/shm", "options": ["rbind"]},
+    {"destination": "/etc/hosts", "type": "bind", "source": "hosts", "options": ["rbind", "ro"]},
+    {"destination": "/sys/fs/cgroup", "type": "bind", "source": "/sys/fs/cgroup", "options": ["rbind"]},
+    {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]}
+  ],
+  "hooks": {"prestart": [{"path": "/bin/true"}]},
+  "annotations": {"run.oci.handler": "krun"},
+  "linux": {
+    "namespaces": [{"type": "pid"}, {"type": "network", "path": "/proc/1/ns/net"}, {"type": "ipc", "path": "/proc/1/ns/ipc"}],
+    "cgroupsPath": "system.slice:docker:x",
+    "resources": {"memory": {"limit": 1000000, "swap": 2000000}, "cpu": {"shares": 5, "cpus": "0-3"},
+                  "pids": {"limit": 10}, "blockIO": {"weight": 5}},
+    "seccomp": {"defaultAction": "SCMP_ACT_ERRNO"},
+    "maskedPaths": ["/proc/kcore"],
+    "mountLabel": "x"
+  }
+})";
+
+struct Made {
+  explicit Made(GuestSpecOptions options = {"c1", true, false}) {
+    const auto spec = nacre::oci::parse_spec(config, "config.json", "/bundle");
+    choices = choose_mounts(spec, "/bundle");
+    paths.rootfs = "/run/nacre/share/pod/c1/rootfs";
+    paths.mount_sources = {"", "", "/run/nacre/share/pod/c1/mounts/2", "", ""};
+    document = make_guest_spec(spec, choices, paths, options);
+  }
+  json::object& linux_section() { return document["linux"].as_object(); }
+  std::vector<GuestMountChoice> choices;
+  GuestPaths paths;
+  json::object document;
+};
+
+} // namespace
+
+TEST_CASE("each mount goes its way: made by the guest, the guest's own, or shared from the host") {
+  const Made made;
+  CHECK(made.choices[0].how == How::keep);
+  CHECK(made.choices[1].how == How::shm);
+  CHECK(made.choices[1].shm_bytes > 0);
+  CHECK(made.choices[2].how == How::share);
+  CHECK(made.choices[2].host_source == "/bundle/hosts");
+  CHECK(made.choices[3].how == How::guest_own);
+  CHECK(made.choices[4].how == How::keep);
+}
+
+TEST_CASE("paths of the guest's spec are guest paths") {
+  Made made;
+  CHECK(made.document["root"].at("path").as_string() == "/run/nacre/share/pod/c1/rootfs");
+  CHECK(made.document["root"].at("readonly").as_bool());
+  const auto& mounts = made.document["mounts"].as_array();
+  CHECK(mounts[2].at("source").as_string() == "/run/nacre/share/pod/c1/mounts/2");
+  CHECK(mounts[2].at("options").as_array().size() == 2);
+  CHECK(mounts[1].at("type").as_string() == "tmpfs");
+  CHECK(mounts[3].at("source").as_string() == "/sys/fs/cgroup");
+  CHECK(made.linux_section()["cgroupsPath"].as_string() == "/nacre/c1");
+}
+
+TEST_CASE("the guest gets no network namespace, no host paths of namespaces, no hooks and no annotations") {
+  Made made;
+  std::string types;
+  for (const auto& ns : made.linux_section()["namespaces"].as_array()) {
+    types += std::string(ns.at("type").as_string()) + " ";
+    CHECK(!ns.as_object().contains("path"));
+  }
+  CHECK(types == "pid ipc ");
+  CHECK(!made.document.contains("hooks"));
+  CHECK(!made.document.contains("annotations"));
+}
+
+TEST_CASE("limits that the guest's kernel can enforce stay, those that mean the host go") {
+  Made made;
+  const auto& resources = made.linux_section()["resources"].as_object();
+  CHECK(resources.at("memory").as_object() == json::object{{"limit", 1000000}});
+  CHECK(resources.at("cpu").as_object() == json::object{{"shares", 5}});
+  CHECK(resources.contains("pids"));
+  CHECK(!resources.contains("blockIO"));
+  CHECK(made.linux_section().contains("maskedPaths"));
+}
+
+TEST_CASE("labels stay only where a plugin cares for them, seccomp unless it is switched off") {
+  Made plain;
+  CHECK(!plain.document["process"].as_object().contains("apparmorProfile"));
+  CHECK(!plain.document["process"].as_object().contains("selinuxLabel"));
+  CHECK(!plain.linux_section().contains("mountLabel"));
+  CHECK(plain.linux_section().contains("seccomp"));
+  Made labelled({"c1", false, true});
+  CHECK(labelled.document["process"].as_object().contains("selinuxLabel"));
+  CHECK(labelled.linux_section().contains("mountLabel"));
+  CHECK(!labelled.linux_section().contains("seccomp"));
+}
+
+TEST_CASE("a bundle without a linux section gets one with its cgroup") {
+  const auto spec = nacre::oci::parse_spec(
+      R"({"ociVersion": "1.0.2", "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}}, "root": {"path": "r"}})",
+      "config.json", "/b");
+  auto document = make_guest_spec(spec, {}, {"/r", {}}, {"c1", true, false});
+  CHECK(document["linux"].at("cgroupsPath").as_string() == "/nacre/c1");
+}
