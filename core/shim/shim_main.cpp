@@ -43,6 +43,7 @@ void serve_command_line(const Arguments& arguments) {
 void serve_containerd(const Arguments& arguments) {
   prepare_sandbox_process();
   log_to("log", LogForm::logrus, arguments.debug);
+  if (::chdir("/") < 0) throw_errno("enter folder", "/"); // the bundle's file system is not ours to keep busy
   if (arguments.socket.empty())
     throw Error(ErrorCode::invalid_argument, "run without option", "-socket").hint("containerd runs the action start first");
   SandboxProcessOptions options;

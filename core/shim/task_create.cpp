@@ -172,9 +172,10 @@ void TaskService::undo_creation(Creation& creation) noexcept {
   }
   // At the command line `nacre` removes the folder, or nobody can: then it goes with this process.
   if (options_.door == Door::containerd || (record && record->cancelled)) creation.state_dir.remove_tree();
-  if (!tasks_.empty()) return;
+  SandboxPointer unused; // the next container may bring another configuration
   const std::lock_guard lock(mutex_);
-  sandbox_.reset(); // the next container may bring another configuration
+  // Under the lock: a create that has reserved its id since would take this sandbox.
+  if (tasks_.empty()) unused.swap(sandbox_);
 }
 
 TaskService::SandboxPointer TaskService::make_sandbox(const Creation& creation) {
