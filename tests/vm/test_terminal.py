@@ -2,6 +2,7 @@
 
 import signal
 
+from harness import reaper
 from harness.console import start_on_terminal
 
 
@@ -74,12 +75,31 @@ def test_exec_on_a_terminal(box, folder):
     assert process.wait(60) == 4
 
 
-def test_a_killed_run_on_a_terminal_takes_the_container_along(nacre):
-    bundle = nacre.bundle("echo up; sleep 1000", terminal=True)
-    process, terminal = start_on_terminal(nacre.command("run", "--bundle", bundle.path, nacre.new(bundle).id),
+def run_on_terminal(nacre, script):
+    bundle = nacre.bundle(script, terminal=True)
+    container = nacre.new(bundle)
+    process, terminal = start_on_terminal(nacre.command("run", "--bundle", bundle.path, container.id),
                                           env=nacre.environment())
+    return container, process, terminal
+
+
+def test_run_passes_signals_on(nacre):
+    _, process, terminal = run_on_terminal(nacre, "trap 'exit 3' TERM; echo up; sleep 1000 & wait")
     with terminal:
         terminal.read_until("up", timeout=120)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) != 0
+        assert process.wait(60) == 3
     assert nacre.list() == []
+
+
+def test_a_killed_run_takes_the_container_along(nacre):
+    container, process, terminal = run_on_terminal(nacre, "echo up; sleep 1000")
+    with terminal:
+        terminal.read_until("up", timeout=120)
+        sandbox = container.sandbox_pid
+        process.kill()
+        process.wait()
+        assert reaper.wait_gone(sandbox, timeout=60)
+    if container.id in [other["id"] for other in nacre.list()]:
+        assert container.status == "stopped"
+        container.delete(force=True).ok()
