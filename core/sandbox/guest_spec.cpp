@@ -64,8 +64,15 @@ void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& ch
   }
 }
 
-// The guest's network namespace is the pod's. A path names a namespace of the host's; where it is one of this pod's, the
-// guest has a single pod anyway.
+// crun writes sysctls below net. only for a container that names a network namespace (Docker sets two for each).
+bool has_network_sysctl(json::object& linux_section) {
+  const json::object* sysctl = object_at(linux_section, "sysctl");
+  return sysctl && std::any_of(sysctl->begin(), sysctl->end(),
+                               [](const auto& entry) { return std::string_view(entry.key()).starts_with("net."); });
+}
+
+// The guest's network namespace is the pod's: that of its first process. A path names a namespace of the host's; where
+// it is one of this pod's, the guest has a single pod anyway.
 void edit_namespaces(json::object& linux_section) {
   json::value* list = linux_section.if_contains("namespaces");
   if (!list || !list->is_array()) return;
@@ -77,6 +84,8 @@ void edit_namespaces(json::object& linux_section) {
     ns->erase("path");
     kept.push_back(std::move(*ns));
   }
+  if (has_network_sysctl(linux_section))
+    kept.push_back(json::object{{"type", "network"}, {"path", "/proc/1/ns/net"}});
   *list = std::move(kept);
 }
 

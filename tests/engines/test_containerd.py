@@ -17,18 +17,18 @@ def test_run(ctr):
     assert "err\n" in done.err
 
 
-def test_a_task_execs_is_killed_and_deleted(ctr):
+def test_a_task_execs_and_is_killed(ctr):
     name = fresh_name()
-    ctr("run", "--detach", *RUNTIME, IMAGE, name, "sh", "-c", "trap 'exit 9' TERM; sleep 1000 & wait").ok()
-    try:
-        done = ctr("task", "exec", "--exec-id", "e1", name, "sh", "-c", "echo in; exit 4")
-        assert (done.code, done.out) == (4, "in\n"), done
-        assert name in ctr("task", "list").ok().out
-        ctr("task", "kill", "--signal", "SIGTERM", name).ok()
-        assert ctr("task", "delete", name).code == 9
-    finally:
-        ctr("task", "delete", "--force", name)
-        ctr("container", "delete", name).ok()
+    process = ctr.spawn("run", "--rm", *RUNTIME, IMAGE, name, "sh", "-c",
+                        "trap 'exit 9' TERM; echo ready; sleep 1000 & wait", stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    done = ctr("task", "exec", "--exec-id", "e1", name, "sh", "-c", "echo in; exit 4")
+    assert (done.code, done.out) == (4, "in\n"), done
+    assert name in ctr("task", "list").ok().out
+    ctr("task", "kill", "--signal", "SIGTERM", name).ok()
+    assert process.wait(60) == 9
+    process.stdout.close()
+    assert name not in ctr("container", "list").ok().out
 
 
 def test_a_killed_ctr_leaves_a_container_that_can_be_deleted(ctr):

@@ -38,8 +38,8 @@ const char* const config = R"({
 })";
 
 struct Made {
-  explicit Made(GuestSpecOptions options = {"c1", true, false}) {
-    const auto spec = nacre::oci::parse_spec(config, "config.json", "/bundle");
+  explicit Made(GuestSpecOptions options = {"c1", true, false}, const std::string& text = config) {
+    const auto spec = nacre::oci::parse_spec(text, "config.json", "/bundle");
     choices = choose_mounts(spec, "/bundle");
     paths.rootfs = "/run/nacre/share/pod/c1/rootfs";
     paths.mount_sources = {"", "", "/run/nacre/share/pod/c1/mounts/2", "", ""};
@@ -86,6 +86,15 @@ TEST_CASE("the guest gets no network namespace, no host paths of namespaces, no 
   CHECK(types == "pid ipc ");
   CHECK(!made.document.contains("hooks"));
   CHECK(!made.document.contains("annotations"));
+}
+
+TEST_CASE("sysctls of the network come with the guest's own network namespace, since crun asks for one") {
+  const std::string text = config;
+  const std::string marker = "\"cgroupsPath\"";
+  Made made({"c1", true, false},
+            std::string(text).insert(text.find(marker), "\"sysctl\": {\"net.ipv4.ping_group_range\": \"0 1\"}, "));
+  const auto& last = made.linux_section()["namespaces"].as_array().back();
+  CHECK(last == json::object{{"type", "network"}, {"path", "/proc/1/ns/net"}});
 }
 
 TEST_CASE("limits that the guest's kernel can enforce stay, those that mean the host go") {
