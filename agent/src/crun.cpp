@@ -3,6 +3,7 @@
 #include "error.hpp"
 #include "file.hpp"
 
+#include <cctype>
 #include <cerrno>
 #include <sys/mman.h>
 
@@ -40,7 +41,7 @@ void add_console_socket(std::vector<std::string>& arguments, const std::string& 
 Code code_of_runtime_error(std::string_view text) {
   const auto has = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
   if (has("ermission denied")) return Code::permission_denied;
-  if (has("No such file or directory") || has("not found") || has("does not exist")) return Code::not_found;
+  if (has("no such file or directory") || has("not found") || has("does not exist")) return Code::not_found;
   if (has("already exists")) return Code::already_exists;
   if (has("not running") || has("is paused") || has("is not in")) return Code::failed_precondition;
   return Code::internal;
@@ -56,7 +57,12 @@ std::string runtime_error_text(std::string_view log) {
   if (space != std::string_view::npos && log.size() > 10 && log[4] == '-' && log[7] == '-') {
     log.remove_prefix(space + 2);
   }
-  return std::string(log);
+  std::string text(log);
+  // runc's words are Go's, in lower case, and docker tells exit codes 126 and 127 by them.
+  for (const std::string_view words : {"No such file or directory", "Permission denied"})
+    if (const auto at = text.find(words); at != std::string::npos)
+      text[at] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[at])));
+  return text;
 }
 
 void Crun::run(const std::string& operation, std::vector<std::string> arguments, std::array<int, 3> stdio) {
