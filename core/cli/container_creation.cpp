@@ -194,8 +194,7 @@ void ContainerCreation::create_task(SignalWatch& signals) {
   ttrpc::pack_any(*request.mutable_options(), own);
   try {
     call_interruptibly(*task_, "Create", request.SerializeAsString(), signals);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::unavailable) throw;
+  } catch (const ttrpc::ConnectionLost&) {
     const auto log = tail_of_log(state_dir_);
     throw Error(ErrorCode::unavailable, "create container", plan_.id)
         .because("the sandbox process ended" +

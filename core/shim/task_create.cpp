@@ -106,7 +106,9 @@ void TaskService::prepare_creation(Creation& creation) {
   const auto& request = creation.request;
   const StdioUris uris{request.stdin(), request.stdout(), request.stderr(), request.terminal()};
   if (creation.options.preserve_fds() > 0)
-    throw Error(ErrorCode::unimplemented, "pass on descriptors of --preserve-fds").because("not yet");
+    throw Error(ErrorCode::unimplemented, "pass on descriptors of --preserve-fds")
+        .because("descriptors above 2 do not reach the guest yet")
+        .hint("run it without --preserve-fds");
   creation.bundle = take_bundle(uris, creation.options.fd_token());
   creation.state_dir = creation.options.state_dir().empty() ? make_state_dir(request.id(), request.bundle())
                                                             : OwnedPath(creation.options.state_dir());

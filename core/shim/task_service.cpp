@@ -194,7 +194,9 @@ ttrpc::wire::Empty TaskService::exec(const task::ExecProcessRequest& request, tt
   oci::check_id(request.exec_id(), "exec id");
   const auto options = read_exec_options(request.spec());
   if (options.preserve_fds() > 0)
-    throw Error(ErrorCode::unimplemented, "pass on descriptors of --preserve-fds").because("not yet");
+    throw Error(ErrorCode::unimplemented, "pass on descriptors of --preserve-fds")
+        .because("descriptors above 2 do not reach the guest yet")
+        .hint("run it without --preserve-fds");
   const StdioUris uris{request.stdin(), request.stdout(), request.stderr(), request.terminal()};
   auto bundle = take_bundle(uris, options.fd_token());
   auto stdio = open_stdio(uris, bundle, {request.id(), options_.namespace_name});

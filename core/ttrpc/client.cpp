@@ -33,10 +33,6 @@ void wait_for_input(int fd, const std::optional<Clock::time_point>& deadline, st
   }
 }
 
-Error peer_gone(std::string_view operation) {
-  return Error(ErrorCode::unavailable, operation).because("the sandbox process closed the connection");
-}
-
 } // namespace
 
 UniqueFd connect_unix(const std::string& path, int type) {
@@ -68,7 +64,7 @@ std::uint32_t Client::send(std::string_view service, std::string_view method, st
     if (count >= 0)
       sent += static_cast<std::size_t>(count);
     else if (errno == EPIPE || errno == ECONNRESET)
-      throw peer_gone("send " + std::string(method));
+      throw ConnectionLost("send " + std::string(method));
     else if (errno != EINTR)
       throw_errno("send", method);
   }
@@ -102,7 +98,7 @@ bool Client::read_some(int flags) {
       reader_.feed(std::string_view(bytes, static_cast<std::size_t>(count)));
       return true;
     }
-    if (count == 0 || errno == ECONNRESET) throw peer_gone("wait for an answer");
+    if (count == 0 || errno == ECONNRESET) throw ConnectionLost("wait for an answer");
     if (errno == EAGAIN) return false;
     if (errno != EINTR) throw_errno("receive from the sandbox process");
   }

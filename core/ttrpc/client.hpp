@@ -2,6 +2,7 @@
 // not pay for either. Not for use from several threads at once.
 #pragma once
 
+#include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "ttrpc/frame.hpp"
 
@@ -15,6 +16,14 @@ namespace nacre::ttrpc {
 
 using Timeout = std::optional<std::chrono::milliseconds>; // empty: for ever
 
+// The peer is gone: not its own word, which may be `unavailable` too (of a VMM, say).
+class ConnectionLost : public Error {
+ public:
+  explicit ConnectionLost(std::string_view operation) : Error(ErrorCode::unavailable, operation) {
+    because("the sandbox process closed the connection");
+  }
+};
+
 class Client {
  public:
   explicit Client(UniqueFd socket) : socket_(std::move(socket)) {}
@@ -22,7 +31,7 @@ class Client {
   static Client connect(const std::string& path);
 
   // The method's serialized response. Throws the peer's Error; deadline_exceeded when `timeout` has passed (the
-  // connection stays usable); unavailable when the peer is gone.
+  // connection stays usable); ConnectionLost when the peer is gone.
   std::string call(std::string_view service, std::string_view method, std::string_view payload,
                    Timeout timeout = std::nullopt);
 

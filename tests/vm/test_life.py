@@ -64,15 +64,6 @@ def run_with_3(nacre, redirection, script, **options):
                           stdin=subprocess.DEVNULL, env=nacre.environment(), **options)
 
 
-def test_preserved_descriptors_are_relayed(nacre):
-    reader, writer = os.pipe()
-    with open(reader) as output:
-        done = run_with_3(nacre, f"&{writer} {writer}>&-", "echo through three >&3", pass_fds=[writer])
-        os.close(writer)
-        assert done.returncode == 0, done.stderr
-        assert output.read() == "through three\n"
-
-
 def test_a_preserved_file_is_refused_in_words(nacre, folder):
     refused = run_with_3(nacre, folder / "file", "true")
     assert refused.returncode == 1
