@@ -11,7 +11,9 @@
 
 namespace nacre {
 
-std::optional<ProcessIdentity> ProcessIdentity::of(pid_t pid) {
+namespace {
+
+std::optional<ProcessIdentity> read_identity(pid_t pid, bool zombies_too) {
   if (pid <= 0) return {};
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -28,7 +30,7 @@ std::optional<ProcessIdentity> ProcessIdentity::of(pid_t pid) {
   if (name_end == std::string_view::npos || name_end + 2 >= text.size())
     throw Error(ErrorCode::internal, "read process state", path).because("unexpected format");
   text.remove_prefix(name_end + 2);
-  if (text.front() == 'Z' || text.front() == 'X') return {};
+  if (!zombies_too && (text.front() == 'Z' || text.front() == 'X')) return {};
   for (int field = 3; field < 22; ++field) {
     const auto space = text.find(' ');
     text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
@@ -37,6 +39,15 @@ std::optional<ProcessIdentity> ProcessIdentity::of(pid_t pid) {
   if (std::from_chars(text.data(), text.data() + text.size(), identity.start_ticks).ec != std::errc())
     throw Error(ErrorCode::internal, "read process state", path).because("unexpected format");
   return identity;
+}
+
+} // namespace
+
+std::optional<ProcessIdentity> ProcessIdentity::of(pid_t pid) { return read_identity(pid, false); }
+
+bool ProcessIdentity::in_process_table() const {
+  const auto now = read_identity(pid, true);
+  return now && *now == *this;
 }
 
 bool ProcessIdentity::alive() const {

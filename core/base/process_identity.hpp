@@ -14,6 +14,8 @@ struct ProcessIdentity {
   // Empty when no such process lives; a zombie counts as dead. Throws Error when /proc cannot be read.
   static std::optional<ProcessIdentity> of(pid_t pid);
   bool alive() const;
+  // It lives or is a zombie: its first thread has ended, but others may still hold memory and cgroups.
+  bool in_process_table() const;
 
   bool operator==(const ProcessIdentity&) const = default;
 };

@@ -94,6 +94,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       run_hooks(spawner, container->hooks.prestart, "prestart", container->bundle, state, vm->ended_fd());
       run_hooks(spawner, container->hooks.create_runtime, "createRuntime", container->bundle, state, vm->ended_fd());
     }
+    container->first->require_holder();
     if (plan.runs_guest) {
       {
         const auto phase = timeline.phase("network");
@@ -102,10 +103,12 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       }
       if (is_first) {
         connect_agent();
+        container->first->require_holder();
         create_guest_sandbox(spec);
       }
       create_in_guest(*container, spec, attached, choices);
     }
+    container->first->require_holder();
     write_state(*container, oci::Status::created);
   } catch (const std::exception& failure) {
     starting = false;
@@ -179,10 +182,12 @@ void Sandbox::Impl::start_container(const std::string& id) {
   }
   {
     const auto phase = timeline.phase("start-network", id);
+    container->first->require_holder();
     if (network->follow(plan.nics_hot_add)) need_agent()->update_network(network->for_guest(), short_deadline);
   }
   {
     const auto phase = timeline.phase("start", id);
+    container->first->require_holder();
     need_agent()->start_container(id, start_deadline);
   }
   container->first->started();

@@ -269,7 +269,25 @@ void Sandbox::Impl::forget_container(Container& container, bool last) {
 
 // ---- after the sandbox process's own death ----
 
+namespace {
+
+// What the state file names has been killed, but may still be on its way out, and would keep cgroups and mounts busy.
+void wait_for_the_dead(const std::string& state_dir) {
+  oci::State state;
+  try {
+    state = oci::read_state(state_dir);
+  } catch (const Error&) {
+    return; // no state was written yet, or it is damaged: the journal says the rest
+  }
+  if (state.sandbox_pid > 0)
+    journal::undo_core(journal::kill_process({state.sandbox_pid, state.sandbox_start_ticks}, "sandbox process"));
+  if (state.pid > 0) journal::undo_core(journal::kill_process({state.pid, state.holder_start_ticks}, "holder"));
+}
+
+} // namespace
+
 void clean_up_dead_sandbox(const std::string& state_dir) {
+  wait_for_the_dead(state_dir);
   const std::string journal_folder = state_dir + "/journal";
   std::string problems;
   struct stat status;

@@ -1,6 +1,7 @@
 #include "sandbox/process.hpp"
 
 #include "base/error.hpp"
+#include "base/process_identity.hpp"
 
 #include <csignal>
 #include <sys/epoll.h>
@@ -126,6 +127,18 @@ void GuestProcess::holder_died() {
 int GuestProcess::pid() const {
   const std::lock_guard lock(mutex_);
   return state_.pid;
+}
+
+void GuestProcess::require_holder() const {
+  ProcessIdentity holder;
+  {
+    const std::lock_guard lock(mutex_);
+    if (done_) return;
+    holder = {state_.pid, holder_start_ticks_};
+  }
+  if (holder.alive()) return;
+  throw Error(ErrorCode::aborted, "keep container", container_id_)
+      .because("its process " + std::to_string(holder.pid) + " on the host was killed");
 }
 
 std::uint64_t GuestProcess::holder_start_ticks() const {

@@ -50,6 +50,8 @@ class GuestProcess : public std::enable_shared_from_this<GuestProcess> {
   ProcessState state() const;
   bool stopped() const;
   bool ever_started() const;
+  // Throws Error when the holder has died without our doing: what it stood for is ended too.
+  void require_holder() const;
   void connect_stdio(std::shared_ptr<agent_client::AgentClient> client);
   void close_stdin();
   void started();                     // does nothing when it has stopped already

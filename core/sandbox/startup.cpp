@@ -75,6 +75,7 @@ void Sandbox::Impl::lend_host() {
     log(level_of(level), plugin + ": " + std::string(text));
   };
   environment.spawn = [this](const plugin::Limits& limits, plugin::SpawnRequest request) {
+    timeline.note_cpu_before_vmm();
     return processes->spawn(limits, std::move(request));
   };
   environment.signal_process = [this](int pid, int signal) { processes->signal(pid, signal); };

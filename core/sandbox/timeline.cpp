@@ -2,15 +2,16 @@
 
 #include "base/failpoint.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <ctime>
 
 namespace nacre::sandbox {
 namespace {
 
-std::uint64_t now_ns() {
+std::uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
   timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
@@ -40,6 +41,11 @@ void Timeline::add(Phase finished) {
   phases_.push_back(std::move(finished));
 }
 
+void Timeline::note_cpu_before_vmm() {
+  const std::lock_guard lock(mutex_);
+  if (cpu_before_vmm_ns_ == 0) cpu_before_vmm_ns_ = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 std::vector<Phase> Timeline::phases() const {
   const std::lock_guard lock(mutex_);
   return phases_;
@@ -51,9 +57,10 @@ void Timeline::end(std::size_t index) {
 }
 
 std::string Timeline::to_json() const {
-  const auto all = phases();
-  std::uint64_t first = UINT64_MAX;
-  for (const auto& phase : all) first = std::min(first, phase.start_ns);
+  auto all = phases();
+  // Those measured elsewhere were added when they were known, not when they began.
+  std::stable_sort(all.begin(), all.end(), [](const Phase& a, const Phase& b) { return a.start_ns < b.start_ns; });
+  const std::uint64_t first = all.empty() ? 0 : all.front().start_ns;
   boost::json::array list;
   for (const auto& phase : all) {
     boost::json::object item;
@@ -68,6 +75,8 @@ std::string Timeline::to_json() const {
   }
   boost::json::object document;
   document["phases"] = std::move(list);
+  const std::lock_guard lock(mutex_);
+  if (cpu_before_vmm_ns_ != 0) document["cpu_ms_before_vmm"] = milliseconds(cpu_before_vmm_ns_);
   return boost::json::serialize(document);
 }
 

@@ -35,14 +35,20 @@ class Timeline {
   // Starts a phase; passes the failpoint of that name (may throw in a test build).
   [[nodiscard]] Scope phase(std::string name, std::string object = {});
   void add(Phase finished); // one measured elsewhere (the guest, nacre create)
+  // CPU time that this process has used so far, of all its threads: called when the VMM is about to be spawned, since
+  // that is the part of a start that is ours alone. The first call counts.
+  void note_cpu_before_vmm();
   std::vector<Phase> phases() const;
-  std::string to_json() const; // {"phases":[{"name","object","start_ms","duration_ms"}...]}, start relative to the first
+  // {"phases":[{"name","object","start_ms","duration_ms"}...],"cpu_ms_before_vmm"}; start relative to the first phase,
+  // duration_ms null while it lasts.
+  std::string to_json() const;
 
  private:
   friend class Scope;
   void end(std::size_t index);
   mutable std::mutex mutex_;
   std::vector<Phase> phases_;
+  std::uint64_t cpu_before_vmm_ns_ = 0;
 };
 
 } // namespace nacre::sandbox
