@@ -16,8 +16,8 @@ grpc::ChannelArguments channel_arguments() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(message_limit);
   arguments.SetMaxSendMessageSize(message_limit);
-  // The channel is a local byte stream with one peer: fixed windows, nothing is probed, nothing is retried (there is
-  // no second connection under the same channel), nothing is recorded for channelz.
+  // The channel is a local byte stream with one peer: fixed windows, nothing is probed, nothing is retried
+  // (there is no second connection under the same channel), nothing is recorded for channelz.
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 512 * 1024);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
@@ -47,25 +47,24 @@ Reply call(AgentClient::Transport& transport, Method<Request, Reply> method, con
   return reply;
 }
 
-template <typename Request>
-Request named(const std::string& container_id) {
+template <typename Request> Request named(const std::string& container_id) {
   Request request;
   request.set_container_id(container_id);
   return request;
 }
 
 // One unary call whose end nobody waits for. Deletes itself.
-template <typename Reply>
-class AsyncCall : public Completion {
- public:
-  AsyncCall(std::shared_ptr<AgentClient> client, AgentClient::Done done, std::string operation, std::string object)
+template <typename Reply> class AsyncCall : public Completion {
+public:
+  AsyncCall(std::shared_ptr<AgentClient> client, AgentClient::Done done, std::string operation,
+            std::string object)
       : client_(std::move(client)), done_(std::move(done)), operation_(std::move(operation)),
         object_(std::move(object)) {}
 
   template <typename Request>
   void start(std::unique_ptr<grpc::ClientAsyncResponseReader<Reply>> (Stub::*method)(grpc::ClientContext*,
-                                                                                   const Request&,
-                                                                                   grpc::CompletionQueue*),
+                                                                                     const Request&,
+                                                                                     grpc::CompletionQueue*),
              const Request& request, AgentClient::Milliseconds deadline) {
     auto& transport = client_->transport();
     transport.begin_use();
@@ -83,7 +82,7 @@ class AsyncCall : public Completion {
     done_(to_error(status_, operation_, object_));
   }
 
- private:
+private:
   std::shared_ptr<AgentClient> client_;
   AgentClient::Done done_;
   std::string operation_, object_;
@@ -97,7 +96,8 @@ class AsyncCall : public Completion {
 
 AgentClient::Transport::Transport(IoLoop& io_loop, UniqueFd fd, HelloResult result)
     : loop(io_loop), hello(std::move(result)), control(fd.duplicate()) {
-  const auto channel = grpc::CreateCustomInsecureChannelFromFd("nacre-agent", fd.release(), channel_arguments());
+  const auto channel =
+      grpc::CreateCustomInsecureChannelFromFd("nacre-agent", fd.release(), channel_arguments());
   stub = v1::Agent::NewStub(channel);
   sigset_t all, before;
   ::sigfillset(&all);
@@ -136,10 +136,16 @@ std::shared_ptr<AgentClient> AgentClient::connect(IoLoop& loop, UniqueFd fd, Hel
   return std::shared_ptr<AgentClient>(new AgentClient(loop, std::move(fd), std::move(hello)));
 }
 
-const HelloResult& AgentClient::hello() const noexcept { return transport_->hello; }
-IoLoop& AgentClient::loop() noexcept { return transport_->loop; }
+const HelloResult& AgentClient::hello() const noexcept {
+  return transport_->hello;
+}
+IoLoop& AgentClient::loop() noexcept {
+  return transport_->loop;
+}
 
-void AgentClient::disconnect() noexcept { ::shutdown(transport_->control.get(), SHUT_RDWR); }
+void AgentClient::disconnect() noexcept {
+  ::shutdown(transport_->control.get(), SHUT_RDWR);
+}
 
 void AgentClient::wait_idle() {
   std::unique_lock lock(transport_->mutex);
@@ -151,7 +157,8 @@ v1::CheckReply AgentClient::check(Milliseconds deadline) {
 }
 
 void AgentClient::create_sandbox(const v1::CreateSandboxRequest& request, Milliseconds deadline) {
-  call(*transport_, &Stub::CreateSandbox, request, deadline, "set up the guest of sandbox", request.sandbox_id());
+  call(*transport_, &Stub::CreateSandbox, request, deadline, "set up the guest of sandbox",
+       request.sandbox_id());
 }
 
 void AgentClient::destroy_sandbox(Milliseconds deadline) {
@@ -160,7 +167,8 @@ void AgentClient::destroy_sandbox(Milliseconds deadline) {
 
 v1::CreateContainerReply AgentClient::create_container(const v1::CreateContainerRequest& request,
                                                        Milliseconds deadline) {
-  return call(*transport_, &Stub::CreateContainer, request, deadline, "create container", request.container_id());
+  return call(*transport_, &Stub::CreateContainer, request, deadline, "create container",
+              request.container_id());
 }
 
 void AgentClient::start_container(const std::string& container_id, Milliseconds deadline) {
@@ -206,7 +214,8 @@ void AgentClient::signal_process(const v1::SignalProcessRequest& request, Millis
 }
 
 void AgentClient::resize_pty(const v1::ResizePtyRequest& request, Milliseconds deadline) {
-  call(*transport_, &Stub::ResizePty, request, deadline, "resize the terminal of container", request.container_id());
+  call(*transport_, &Stub::ResizePty, request, deadline, "resize the terminal of container",
+       request.container_id());
 }
 
 v1::ListProcessesReply AgentClient::list_processes(const std::string& container_id, Milliseconds deadline) {
@@ -214,7 +223,8 @@ v1::ListProcessesReply AgentClient::list_processes(const std::string& container_
               "list the processes of container", container_id);
 }
 
-void AgentClient::remove_process(const std::string& container_id, const std::string& exec_id, Milliseconds deadline) {
+void AgentClient::remove_process(const std::string& container_id, const std::string& exec_id,
+                                 Milliseconds deadline) {
   auto request = named<v1::RemoveProcessRequest>(container_id);
   request.set_exec_id(exec_id);
   call(*transport_, &Stub::RemoveProcess, request, deadline, "remove process", exec_id);
@@ -235,30 +245,35 @@ void AgentClient::add_storages(const v1::AddStoragesRequest& request, Millisecon
   call(*transport_, &Stub::AddStorages, request, deadline, "mount storages in the guest");
 }
 
-v1::OnlineResourcesReply AgentClient::online_resources(std::uint32_t vcpus, bool memory, Milliseconds deadline) {
+v1::OnlineResourcesReply AgentClient::online_resources(std::uint32_t vcpus, bool memory,
+                                                       Milliseconds deadline) {
   v1::OnlineResourcesRequest request;
   request.set_vcpus(vcpus);
   request.set_memory(memory);
-  return call(*transport_, &Stub::OnlineResources, request, deadline, "bring CPUs and memory online in the guest");
+  return call(*transport_, &Stub::OnlineResources, request, deadline,
+              "bring CPUs and memory online in the guest");
 }
 
 v1::GetGuestDetailsReply AgentClient::guest_details(Milliseconds deadline) {
-  return call(*transport_, &Stub::GetGuestDetails, v1::GetGuestDetailsRequest(), deadline, "ask about the guest");
+  return call(*transport_, &Stub::GetGuestDetails, v1::GetGuestDetailsRequest(), deadline,
+              "ask about the guest");
 }
 
 v1::GetTimelineReply AgentClient::timeline(Milliseconds deadline) {
-  return call(*transport_, &Stub::GetTimeline, v1::GetTimelineRequest(), deadline, "get the guest's timeline");
+  return call(*transport_, &Stub::GetTimeline, v1::GetTimelineRequest(), deadline,
+              "get the guest's timeline");
 }
 
-void AgentClient::signal_process_async(const v1::SignalProcessRequest& request, Milliseconds deadline, Done done) {
-  auto* pending = new AsyncCall<v1::SignalProcessReply>(shared_from_this(), std::move(done), "signal container",
-                                                        request.container_id());
+void AgentClient::signal_process_async(const v1::SignalProcessRequest& request, Milliseconds deadline,
+                                       Done done) {
+  auto* pending = new AsyncCall<v1::SignalProcessReply>(shared_from_this(), std::move(done),
+                                                        "signal container", request.container_id());
   pending->start(&Stub::PrepareAsyncSignalProcess, request, deadline);
 }
 
 void AgentClient::resize_pty_async(const v1::ResizePtyRequest& request, Milliseconds deadline, Done done) {
-  auto* pending = new AsyncCall<v1::ResizePtyReply>(shared_from_this(), std::move(done),
-                                                    "resize the terminal of container", request.container_id());
+  auto* pending = new AsyncCall<v1::ResizePtyReply>(
+      shared_from_this(), std::move(done), "resize the terminal of container", request.container_id());
   pending->start(&Stub::PrepareAsyncResizePty, request, deadline);
 }
 

@@ -1,8 +1,8 @@
 // The agent's calls, typed. One object a connection: after a reconnect there is a new one.
 //
-// All calls may come from any thread except the loop's, block until the answer, and throw Error with the guest's own
-// words (bounded and cleaned). They fail at once when the connection ends. Streams and the `_async` calls complete on
-// the loop's thread.
+// All calls may come from any thread except the loop's, block until the answer, and throw Error with the
+// guest's own words (bounded and cleaned). They fail at once when the connection ends. Streams and the
+// `_async` calls complete on the loop's thread.
 #pragma once
 
 #include "agent_client/hello.hpp"
@@ -23,18 +23,18 @@ namespace v1 = nacre::agent::v1;
 
 // Something that waits for gRPC's completion queue. completed() is called on the loop's thread.
 class Completion {
- public:
+public:
   virtual ~Completion() = default;
   virtual void completed(bool ok) = 0;
 };
 
 class AgentClient : public std::enable_shared_from_this<AgentClient> {
- public:
+public:
   using Milliseconds = std::chrono::milliseconds;
   using Done = std::function<void(const std::optional<Error>&)>;
 
-  // `fd`: a connected stream on which the hello has been exchanged; ours from now on. Initialises gRPC, which costs
-  // milliseconds: call it after the VMM was spawned. The loop must outlive the object.
+  // `fd`: a connected stream on which the hello has been exchanged; ours from now on. Initialises gRPC, which
+  // costs milliseconds: call it after the VMM was spawned. The loop must outlive the object.
   static std::shared_ptr<AgentClient> connect(IoLoop& loop, UniqueFd fd, HelloResult hello);
   ~AgentClient();
   AgentClient(const AgentClient&) = delete;
@@ -78,7 +78,7 @@ class AgentClient : public std::enable_shared_from_this<AgentClient> {
   struct Transport;
   Transport& transport() noexcept { return *transport_; }
 
- private:
+private:
   AgentClient(IoLoop& loop, UniqueFd fd, HelloResult hello);
   std::unique_ptr<Transport> transport_;
 };

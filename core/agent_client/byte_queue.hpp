@@ -7,7 +7,7 @@
 namespace nacre::agent_client {
 
 class ByteQueue {
- public:
+public:
   std::size_t size() const noexcept { return bytes_.size() - head_; }
   bool empty() const noexcept { return size() == 0; }
   std::string_view view() const noexcept { return std::string_view(bytes_).substr(head_); }
@@ -28,7 +28,7 @@ class ByteQueue {
     head_ = 0;
   }
 
- private:
+private:
   std::string bytes_;
   std::size_t head_ = 0;
 };

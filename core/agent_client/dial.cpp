@@ -19,7 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int retry_ms = 10;
 
 // Calls `attempt` until it gives a descriptor, the VMM dies or everything is quiet.
-UniqueFd retry(const std::string& object, const HelloOptions& options, const std::function<UniqueFd()>& attempt) {
+UniqueFd retry(const std::string& object, const HelloOptions& options,
+               const std::function<UniqueFd()>& attempt) {
   std::uint64_t sign = options.signs_of_life ? options.signs_of_life() : 0;
   auto last_sign = Clock::now();
   for (;;) {
@@ -27,7 +28,8 @@ UniqueFd retry(const std::string& object, const HelloOptions& options, const std
     const int error = errno;
     pollfd cancel{options.cancel_fd, POLLIN, 0};
     if (::poll(&cancel, 1, retry_ms) > 0)
-      throw Error(ErrorCode::unavailable, "connect to the agent", object).because("the virtual machine has ended");
+      throw Error(ErrorCode::unavailable, "connect to the agent", object)
+          .because("the virtual machine has ended");
     if (Clock::now() - last_sign < options.quiet_limit) continue;
     const std::uint64_t now = options.signs_of_life ? options.signs_of_life() : sign;
     if (now == sign)
@@ -63,7 +65,8 @@ bool accepted(int fd) {
 
 UniqueFd try_hybrid(const sockaddr_un& address, std::uint32_t port) {
   UniqueFd fd(check_errno(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "make unix socket"));
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0) return UniqueFd();
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0)
+    return UniqueFd();
   const std::string request = "CONNECT " + std::to_string(port) + "\n";
   if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return UniqueFd();
   if (accepted(fd.get())) return fd;
@@ -82,7 +85,8 @@ UniqueFd dial_hybrid_vsock(const std::string& path, std::uint32_t port, const He
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path))
-    throw Error(ErrorCode::invalid_argument, "connect to the agent", path).because("the socket's path is too long");
+    throw Error(ErrorCode::invalid_argument, "connect to the agent", path)
+        .because("the socket's path is too long");
   std::memcpy(address.sun_path, path.data(), path.size());
   return retry(path, options, [&] { return try_hybrid(address, port); });
 }

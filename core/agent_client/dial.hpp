@@ -9,8 +9,8 @@
 
 namespace nacre::agent_client {
 
-// AF_VSOCK. The guest refuses until its agent listens, and nothing tells the host when that is: tries again every
-// 10 ms for as long as `options` allows (same rules as the hello).
+// AF_VSOCK. The guest refuses until its agent listens, and nothing tells the host when that is: tries again
+// every 10 ms for as long as `options` allows (same rules as the hello).
 UniqueFd dial_vsock(std::uint64_t cid, std::uint32_t port, const HelloOptions& options);
 
 // Firecracker's and Cloud Hypervisor's unix socket: "CONNECT port\n", answered by "OK ...\n".

@@ -76,7 +76,9 @@ std::shared_ptr<EventStream> EventStream::open(std::shared_ptr<AgentClient> clie
   return stream;
 }
 
-std::uint64_t EventStream::last_number() const noexcept { return impl_->last; }
+std::uint64_t EventStream::last_number() const noexcept {
+  return impl_->last;
+}
 
 void EventStream::cancel() {
   impl_->callbacks = {};

@@ -11,7 +11,7 @@
 namespace nacre::agent_client {
 
 class EventStream : public std::enable_shared_from_this<EventStream> {
- public:
+public:
   struct Callbacks {
     std::function<void(const v1::Event&)> event;
     std::function<void(const std::optional<Error>&)> ended; // the stream is over: the connection has gone
@@ -24,7 +24,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   std::uint64_t last_number() const noexcept; // on the loop's thread
   void cancel();                              // no callback comes any more; on the loop's thread
 
- private:
+private:
   struct Impl;
   explicit EventStream(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -30,8 +30,9 @@ UniqueFd open_anew(int fd, int access) {
   return UniqueFd(::open(path.c_str(), access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
-// A named fifo opened anew for reading before its first writer has come would miss the end of file of a writer that
-// has gone already (fifo(7)); reading it after poll(2) does not block, since we are its only reader.
+// A named fifo opened anew for reading before its first writer has come would miss the end of file of a
+// writer that has gone already (fifo(7)); reading it after poll(2) does not block, since we are its only
+// reader.
 bool can_open_anew(int fd, mode_t mode, ForeignFd::Direction direction) {
   if (S_ISFIFO(mode)) return direction == ForeignFd::Direction::write || is_anonymous_pipe(fd);
   return S_ISCHR(mode) && is_terminal_slave(fd);
@@ -70,7 +71,8 @@ ssize_t ForeignFd::read(char* bytes, std::size_t capacity) noexcept {
 }
 
 ssize_t ForeignFd::write(std::string_view bytes) noexcept {
-  if (kind_ == Kind::socket) return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (kind_ == Kind::socket)
+    return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (kind_ == Kind::polled) {
     if (!ready(fd_.get(), POLLOUT)) {
       errno = EAGAIN;

@@ -1,6 +1,6 @@
-// A descriptor that somebody gave us for a process's stdio. O_NONBLOCK belongs to the open file description, which the
-// giver shares, so it is never set there; where the kernel can open the same file anew, the new description is ours
-// and does not block.
+// A descriptor that somebody gave us for a process's stdio. O_NONBLOCK belongs to the open file description,
+// which the giver shares, so it is never set there; where the kernel can open the same file anew, the new
+// description is ours and does not block.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -11,7 +11,7 @@
 namespace nacre::agent_client {
 
 class ForeignFd {
- public:
+public:
   enum class Direction { read, write };
 
   ForeignFd() = default;
@@ -21,12 +21,12 @@ class ForeignFd {
   int get() const noexcept { return fd_.get(); }
   void reset() noexcept { fd_.reset(); }
 
-  // As read(2) and write(2): EAGAIN where it would block. For the few files that block and cannot be opened anew,
-  // the caller must have seen them ready before.
+  // As read(2) and write(2): EAGAIN where it would block. For the few files that block and cannot be opened
+  // anew, the caller must have seen them ready before.
   ssize_t read(char* bytes, std::size_t capacity) noexcept;
   ssize_t write(std::string_view bytes) noexcept;
 
- private:
+private:
   enum class Kind {
     plain,  // read(2) and write(2): never blocks, or our own description
     socket, // MSG_DONTWAIT

@@ -21,23 +21,27 @@ HelloKey random_key() {
   return key;
 }
 
-std::string as_bytes(const HelloKey& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
+std::string as_bytes(const HelloKey& key) {
+  return {reinterpret_cast<const char*>(key.data()), key.size()};
+}
 
 std::uint32_t little_endian(std::string_view bytes) {
   std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value |= std::uint32_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  for (std::size_t i = 0; i < 4; ++i)
+    value |= std::uint32_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
   return value;
 }
 
 std::string frame(const HelloKey& key, const std::string& payload) {
   std::string bytes = as_bytes(key);
-  for (std::size_t i = 0; i < 4; ++i) bytes += static_cast<char>((payload.size() >> (8 * i)) & 0xff);
+  for (std::size_t i = 0; i < 4; ++i)
+    bytes += static_cast<char>((payload.size() >> (8 * i)) & 0xff);
   return bytes + payload;
 }
 
 // Waits until `fd` is ready for `events`, as long as something shows life.
 class Patience {
- public:
+public:
   Patience(int fd, const HelloOptions& options) : fd_(fd), options_(options) {
     if (options_.signs_of_life) last_sign_ = options_.signs_of_life();
   }
@@ -55,7 +59,7 @@ class Patience {
     }
   }
 
- private:
+private:
   bool alive() {
     if (!options_.signs_of_life) return false;
     const auto sign = options_.signs_of_life();
@@ -109,7 +113,8 @@ HelloResult checked(const std::string& payload, const HelloKey& next_key) {
         .hint("use the guest image of the same release as nacre");
   HelloResult result;
   result.version = reply.version();
-  for (const auto& feature : reply.features()) result.features.push_back(clean_guest_words(feature));
+  for (const auto& feature : reply.features())
+    result.features.push_back(clean_guest_words(feature));
   result.agent_version = clean_guest_words(reply.agent_version());
   result.boot_id = clean_guest_words(reply.boot_id());
   result.resumed = reply.resumed();

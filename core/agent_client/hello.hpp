@@ -1,5 +1,5 @@
-// The transport hello (agent/proto/transport.proto): host and agent agree on a version and, on a channel without
-// connection boundaries, on where the conversation begins.
+// The transport hello (agent/proto/transport.proto): host and agent agree on a version and, on a channel
+// without connection boundaries, on where the conversation begins.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -25,18 +25,18 @@ HelloKey first_hello_key();
 
 // Finds the reply to our request in whatever else arrives. Pure: feed it bytes.
 class HelloParser {
- public:
+public:
   explicit HelloParser(const HelloKey& nonce) : nonce_(nonce) {}
 
-  // Takes the bytes one after the other until the reply is whole; returns how many it took. Throws Error when the
-  // guest announces a reply that is too long.
+  // Takes the bytes one after the other until the reply is whole; returns how many it took. Throws Error when
+  // the guest announces a reply that is too long.
   std::size_t feed(std::string_view bytes);
   bool complete() const noexcept { return complete_; }
   // The serialized HelloReply; valid when complete.
   const std::string& payload() const noexcept { return payload_; }
   std::uint64_t discarded_bytes() const noexcept { return discarded_; } // what arrived before the nonce
 
- private:
+private:
   HelloKey nonce_;
   std::string window_; // at most 16 bytes while the nonce is searched, then the length
   std::string payload_;
@@ -60,15 +60,15 @@ struct HelloResult {
 struct HelloOptions {
   HelloKey key = first_hello_key();
   int cancel_fd = -1; // readable: give up at once (the VMM has died); borrowed
-  // How long neither the agent nor anything else may show life. There is no deadline beside it: a slow host boots
-  // slowly.
+  // How long neither the agent nor anything else may show life. There is no deadline beside it: a slow host
+  // boots slowly.
   std::chrono::milliseconds quiet_limit{30000};
   // Any number that changes when the machine is alive (console bytes, the VMM's CPU time). May be empty.
   std::function<std::uint64_t()> signs_of_life;
 };
 
-// Blocks. `fd` is a connected stream of ours. Throws Error: unavailable when the channel closes or is cancelled,
-// deadline_exceeded when everything is quiet, failed_precondition when the versions do not meet.
+// Blocks. `fd` is a connected stream of ours. Throws Error: unavailable when the channel closes or is
+// cancelled, deadline_exceeded when everything is quiet, failed_precondition when the versions do not meet.
 HelloResult exchange_hello(int fd, const HelloOptions& options);
 
 } // namespace nacre::agent_client

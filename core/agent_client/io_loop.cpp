@@ -17,7 +17,7 @@ constexpr IoLoop::Id wake_id = 0;
 
 // Signals belong to the program's main thread; and SIGPIPE of a closed reader is an errno here.
 class SignalsBlocked {
- public:
+public:
   SignalsBlocked() {
     sigset_t all;
     ::sigfillset(&all);
@@ -27,7 +27,7 @@ class SignalsBlocked {
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
   ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
- private:
+private:
   sigset_t before_;
 };
 
@@ -147,7 +147,8 @@ void IoLoop::serve() {
   std::vector<Task> tasks;
   for (;;) {
     if (!take_tasks(tasks)) return;
-    for (auto& task : tasks) task();
+    for (auto& task : tasks)
+      task();
     const bool again = !tasks.empty(); // a task may have posted another
     tasks.clear();
     const int count = ::epoll_wait(epoll_.get(), ready.data(), ready.size(), again ? 0 : timeout_ms());

@@ -29,21 +29,33 @@ std::size_t sequence_length(std::string_view text) {
 ErrorCode code_of(grpc::StatusCode code) {
   switch (code) {
   case grpc::StatusCode::INVALID_ARGUMENT:
-  case grpc::StatusCode::OUT_OF_RANGE: return ErrorCode::invalid_argument;
-  case grpc::StatusCode::DEADLINE_EXCEEDED: return ErrorCode::deadline_exceeded;
-  case grpc::StatusCode::NOT_FOUND: return ErrorCode::not_found;
-  case grpc::StatusCode::ALREADY_EXISTS: return ErrorCode::already_exists;
+  case grpc::StatusCode::OUT_OF_RANGE:
+    return ErrorCode::invalid_argument;
+  case grpc::StatusCode::DEADLINE_EXCEEDED:
+    return ErrorCode::deadline_exceeded;
+  case grpc::StatusCode::NOT_FOUND:
+    return ErrorCode::not_found;
+  case grpc::StatusCode::ALREADY_EXISTS:
+    return ErrorCode::already_exists;
   case grpc::StatusCode::PERMISSION_DENIED:
-  case grpc::StatusCode::UNAUTHENTICATED: return ErrorCode::permission_denied;
-  case grpc::StatusCode::RESOURCE_EXHAUSTED: return ErrorCode::resource_exhausted;
-  case grpc::StatusCode::FAILED_PRECONDITION: return ErrorCode::failed_precondition;
+  case grpc::StatusCode::UNAUTHENTICATED:
+    return ErrorCode::permission_denied;
+  case grpc::StatusCode::RESOURCE_EXHAUSTED:
+    return ErrorCode::resource_exhausted;
+  case grpc::StatusCode::FAILED_PRECONDITION:
+    return ErrorCode::failed_precondition;
   case grpc::StatusCode::ABORTED:
-  case grpc::StatusCode::CANCELLED: return ErrorCode::aborted;
-  case grpc::StatusCode::UNIMPLEMENTED: return ErrorCode::unimplemented;
-  case grpc::StatusCode::UNAVAILABLE: return ErrorCode::unavailable;
+  case grpc::StatusCode::CANCELLED:
+    return ErrorCode::aborted;
+  case grpc::StatusCode::UNIMPLEMENTED:
+    return ErrorCode::unimplemented;
+  case grpc::StatusCode::UNAVAILABLE:
+    return ErrorCode::unavailable;
   case grpc::StatusCode::INTERNAL:
-  case grpc::StatusCode::DATA_LOSS: return ErrorCode::internal;
-  default: return ErrorCode::unknown;
+  case grpc::StatusCode::DATA_LOSS:
+    return ErrorCode::internal;
+  default:
+    return ErrorCode::unknown;
   }
 }
 
@@ -66,7 +78,8 @@ std::string clean_guest_words(std::string_view words) {
     }
     words.remove_prefix(taken);
   }
-  while (!clean.empty() && clean.back() == ' ') clean.pop_back();
+  while (!clean.empty() && clean.back() == ' ')
+    clean.pop_back();
   return clean;
 }
 

@@ -17,7 +17,9 @@ constexpr std::size_t chunk_bytes = 64 * 1024;
 StdioInput::StdioInput(IoLoop& loop, UniqueFd fd, std::function<void()> more)
     : loop_(loop), fd_(std::move(fd), ForeignFd::Direction::read), more_(std::move(more)) {}
 
-StdioInput::~StdioInput() { unwatch(); }
+StdioInput::~StdioInput() {
+  unwatch();
+}
 
 void StdioInput::start() {
   if (started_ || !fd_) return;
@@ -25,7 +27,9 @@ void StdioInput::start() {
   watch();
 }
 
-bool StdioInput::has_credit() const noexcept { return kept_.size() < stdio_window_bytes; }
+bool StdioInput::has_credit() const noexcept {
+  return kept_.size() < stdio_window_bytes;
+}
 
 void StdioInput::watch() {
   if (!fd_ || at_end_ || !started_ || !has_credit()) return;

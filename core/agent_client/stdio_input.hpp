@@ -1,5 +1,5 @@
-// The host's end of a process's stdin: read as far as the guest gives credit, kept until the guest has delivered it.
-// Only on the loop's thread.
+// The host's end of a process's stdin: read as far as the guest gives credit, kept until the guest has
+// delivered it. Only on the loop's thread.
 #pragma once
 
 #include "agent_client/byte_queue.hpp"
@@ -13,8 +13,9 @@
 namespace nacre::agent_client {
 
 class StdioInput {
- public:
-  // `more`: there is something new to send. The input must outlive its watch: destroy it on the loop's thread.
+public:
+  // `more`: there is something new to send. The input must outlive its watch: destroy it on the loop's
+  // thread.
   StdioInput(IoLoop& loop, UniqueFd fd, std::function<void()> more);
   ~StdioInput();
   StdioInput(const StdioInput&) = delete;
@@ -39,7 +40,7 @@ class StdioInput {
   // The next piece to send; false: nothing now.
   bool next(Chunk& chunk);
 
- private:
+private:
   void readable();
   void read_some();
   void watch();
@@ -54,12 +55,12 @@ class StdioInput {
   bool always_ready_ = false;
   bool read_posted_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>(); // posted reads look whether the input still lives
-  ByteQueue kept_;              // from acknowledged_ on
+  ByteQueue kept_;                                         // from acknowledged_ on
   std::uint64_t acknowledged_ = 0;
-  std::uint64_t sent_ = 0;      // next offset to send
+  std::uint64_t sent_ = 0; // next offset to send
   bool started_ = false;
   bool finishing_ = false;
-  bool at_end_ = false;         // the end of the file was read
+  bool at_end_ = false; // the end of the file was read
   bool eof_sent_ = false;
 };
 

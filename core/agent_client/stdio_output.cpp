@@ -8,9 +8,12 @@
 namespace nacre::agent_client {
 
 StdioOutput::StdioOutput(IoLoop& loop, UniqueFd fd, std::function<void()> progress)
-    : loop_(loop), fd_(std::move(fd), ForeignFd::Direction::write), progress_(std::move(progress)), discards_(!fd_) {}
+    : loop_(loop), fd_(std::move(fd), ForeignFd::Direction::write), progress_(std::move(progress)),
+      discards_(!fd_) {}
 
-StdioOutput::~StdioOutput() { loop_.remove(watch_); }
+StdioOutput::~StdioOutput() {
+  loop_.remove(watch_);
+}
 
 bool StdioOutput::accept(std::uint64_t offset, std::string_view bytes, bool eof) {
   const std::uint64_t received = delivered_ + queue_.size();

@@ -1,5 +1,5 @@
-// The host's end of a process's stdout or stderr: what the guest sends is written as the reader takes it; what waits
-// is bounded by the credit. Only on the loop's thread.
+// The host's end of a process's stdout or stderr: what the guest sends is written as the reader takes it;
+// what waits is bounded by the credit. Only on the loop's thread.
 #pragma once
 
 #include "agent_client/byte_queue.hpp"
@@ -13,15 +13,16 @@
 namespace nacre::agent_client {
 
 class StdioOutput {
- public:
-  // `progress`: bytes were delivered, the channel has ended, or its reader has gone. An empty `fd` throws away.
+public:
+  // `progress`: bytes were delivered, the channel has ended, or its reader has gone. An empty `fd` throws
+  // away.
   StdioOutput(IoLoop& loop, UniqueFd fd, std::function<void()> progress);
   ~StdioOutput();
   StdioOutput(const StdioOutput&) = delete;
   StdioOutput& operator=(const StdioOutput&) = delete;
 
-  // What the guest sent. Bytes that arrived before (after a reconnect) are skipped. False: a gap, more than the
-  // credit, or bytes after the end; the guest breaks the protocol.
+  // What the guest sent. Bytes that arrived before (after a reconnect) are skipped. False: a gap, more than
+  // the credit, or bytes after the end; the guest breaks the protocol.
   bool accept(std::uint64_t offset, std::string_view bytes, bool eof);
   // The channel is over as it is: what waits is dropped, the descriptor is closed.
   void abandon();
@@ -31,7 +32,7 @@ class StdioOutput {
   bool done() const noexcept { return eof_ && queue_.empty(); }
   bool reader_gone() const noexcept { return reader_gone_; }
 
- private:
+private:
   bool write(std::string_view& bytes); // false: would block; what is left stays in `bytes`
   void writable();
   void lose_reader();

@@ -16,8 +16,9 @@ using Frame = v1::StdioFrame;
 
 StdioPump::StdioPump(IoLoop& loop, std::string container_id, std::string exec_id, StdioEnds ends,
                      std::function<void()> drained)
-    : loop_(loop), container_id_(std::move(container_id)), exec_id_(std::move(exec_id)), drained_(std::move(drained)),
-      in_(loop, std::move(ends.in), [this] { wake(); }), out_(loop, std::move(ends.out), [this] { progress(); }),
+    : loop_(loop), container_id_(std::move(container_id)), exec_id_(std::move(exec_id)),
+      drained_(std::move(drained)), in_(loop, std::move(ends.in), [this] { wake(); }),
+      out_(loop, std::move(ends.out), [this] { progress(); }),
       err_(loop, std::move(ends.err), [this] { progress(); }), has_stdin_(false) {}
 
 // The members leave the loop when they go, so the last reference must go there.
@@ -27,7 +28,8 @@ std::shared_ptr<StdioPump> StdioPump::create(IoLoop& loop, std::string container
                                              StdioEnds ends, std::function<void()> drained) {
   const bool has_stdin = static_cast<bool>(ends.in);
   const bool terminal = ends.terminal;
-  auto* pump = new StdioPump(loop, std::move(container_id), std::move(exec_id), std::move(ends), std::move(drained));
+  auto* pump =
+      new StdioPump(loop, std::move(container_id), std::move(exec_id), std::move(ends), std::move(drained));
   pump->has_stdin_ = has_stdin;
   if (terminal) pump->err_.abandon();
   return std::shared_ptr<StdioPump>(pump, [&loop](StdioPump* last) {
@@ -37,7 +39,8 @@ std::shared_ptr<StdioPump> StdioPump::create(IoLoop& loop, std::string container
 }
 
 void StdioPump::connect(std::shared_ptr<AgentClient> client) {
-  loop_.post([self = shared_from_this(), agent = std::move(client)]() mutable { self->reopen(std::move(agent)); });
+  loop_.post(
+      [self = shared_from_this(), agent = std::move(client)]() mutable { self->reopen(std::move(agent)); });
 }
 
 void StdioPump::reopen(std::shared_ptr<AgentClient> client) {
@@ -112,7 +115,8 @@ bool StdioPump::received(const Frame& frame) {
   if (!frame.has_ack()) return false;
   const auto& acknowledgement = frame.ack();
   if (acknowledgement.channel() != Frame::STDIN) return false;
-  if (!std::exchange(first_acknowledgement_, false)) return !has_stdin_ || in_.acknowledged(acknowledgement.offset());
+  if (!std::exchange(first_acknowledgement_, false))
+    return !has_stdin_ || in_.acknowledged(acknowledgement.offset());
   if (!has_stdin_) return true;
   if (!in_.rewind(acknowledgement.offset())) return false;
   in_.start();
@@ -125,9 +129,12 @@ bool StdioPump::received_data(const Frame::Data& data) {
     if (!data.eof()) return false;
     in_.abandon();
     return true;
-  case Frame::STDOUT: return out_.accept(data.offset(), data.bytes(), data.eof());
-  case Frame::STDERR: return err_.accept(data.offset(), data.bytes(), data.eof());
-  default: return false;
+  case Frame::STDOUT:
+    return out_.accept(data.offset(), data.bytes(), data.eof());
+  case Frame::STDERR:
+    return err_.accept(data.offset(), data.bytes(), data.eof());
+  default:
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
-// One process's stdio: host descriptors on one side, the agent's Stdio stream on the other, with credit, offsets and
-// resending after a reconnect (agent/proto/agent.proto). A reader that sleeps stops its own channel only; what waits
-// here is at most the window a channel.
+// One process's stdio: host descriptors on one side, the agent's Stdio stream on the other, with credit,
+// offsets and resending after a reconnect (agent/proto/agent.proto). A reader that sleeps stops its own
+// channel only; what waits here is at most the window a channel.
 #pragma once
 
 #include "agent_client/agent_client.hpp"
@@ -23,7 +23,7 @@ struct StdioEnds {
 };
 
 class StdioPump : public std::enable_shared_from_this<StdioPump> {
- public:
+public:
   // `drained` is called once, on the loop's thread: every output channel has reached its end, all of it was
   // delivered (or its reader has gone) and the descriptors are closed.
   static std::shared_ptr<StdioPump> create(IoLoop& loop, std::string container_id, std::string exec_id,
@@ -44,7 +44,7 @@ class StdioPump : public std::enable_shared_from_this<StdioPump> {
   // How many bytes the readers have taken so far. On the loop's thread.
   std::uint64_t delivered_bytes() const noexcept { return out_.delivered() + err_.delivered(); }
 
- private:
+private:
   StdioPump(IoLoop& loop, std::string container_id, std::string exec_id, StdioEnds ends,
             std::function<void()> drained);
   struct Channel {

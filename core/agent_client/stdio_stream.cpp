@@ -91,7 +91,8 @@ struct StdioStream::Impl {
     callbacks = {};
     if (!ended) return;
     if (broken)
-      ended(Error(ErrorCode::internal, "relay standard streams").because("the agent broke the stream's protocol"));
+      ended(Error(ErrorCode::internal, "relay standard streams")
+                .because("the agent broke the stream's protocol"));
     else if (status.ok())
       ended(std::nullopt);
     else
@@ -121,7 +122,9 @@ std::shared_ptr<StdioStream> StdioStream::open(std::shared_ptr<AgentClient> clie
   return stream;
 }
 
-void StdioStream::wake() { impl_->write(); }
+void StdioStream::wake() {
+  impl_->write();
+}
 
 void StdioStream::finish() {
   impl_->finished = true;

@@ -1,5 +1,5 @@
-// One gRPC Stdio stream, as far as gRPC is concerned: one read and at most one write under way, frames asked for when
-// the last one has been written. Only on the loop's thread.
+// One gRPC Stdio stream, as far as gRPC is concerned: one read and at most one write under way, frames asked
+// for when the last one has been written. Only on the loop's thread.
 #pragma once
 
 #include "agent_client/agent_client.hpp"
@@ -11,7 +11,7 @@
 namespace nacre::agent_client {
 
 class StdioStream : public std::enable_shared_from_this<StdioStream> {
- public:
+public:
   struct Callbacks {
     std::function<bool(v1::StdioFrame&)> next;              // fills the next frame to send; false: none now
     std::function<bool(const v1::StdioFrame&)> received;    // false: the guest breaks the protocol
@@ -25,7 +25,7 @@ class StdioStream : public std::enable_shared_from_this<StdioStream> {
   void finish(); // next() will have nothing any more once it says so: half-close
   void cancel(); // `ended` is not called any more
 
- private:
+private:
   struct Impl;
   explicit StdioStream(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -1,4 +1,5 @@
-// What AgentClient and its streams share of gRPC: channel, stub, completion queue and the thread that empties it.
+// What AgentClient and its streams share of gRPC: channel, stub, completion queue and the thread that empties
+// it.
 #pragma once
 
 #include "agent_client/agent_client.hpp"

@@ -11,31 +11,41 @@ ErrorCode code_for(int error) {
   case ENOENT:
   case ENXIO:
   case ESRCH:
-  case ENODEV: return ErrorCode::not_found;
-  case EEXIST: return ErrorCode::already_exists;
+  case ENODEV:
+    return ErrorCode::not_found;
+  case EEXIST:
+    return ErrorCode::already_exists;
   case EPERM:
   case EACCES:
-  case EROFS: return ErrorCode::permission_denied;
+  case EROFS:
+    return ErrorCode::permission_denied;
   case ENOSPC:
   case EDQUOT:
   case ENOMEM:
   case EMFILE:
   case ENFILE:
-  case EFBIG: return ErrorCode::resource_exhausted;
+  case EFBIG:
+    return ErrorCode::resource_exhausted;
   case EINVAL:
   case ENAMETOOLONG:
   case ENOTDIR:
   case EISDIR:
-  case ELOOP: return ErrorCode::invalid_argument;
-  case ETIMEDOUT: return ErrorCode::deadline_exceeded;
+  case ELOOP:
+    return ErrorCode::invalid_argument;
+  case ETIMEDOUT:
+    return ErrorCode::deadline_exceeded;
   case EPIPE:
   case ECONNREFUSED:
-  case ECONNRESET: return ErrorCode::unavailable;
+  case ECONNRESET:
+    return ErrorCode::unavailable;
   case ENOSYS:
-  case EOPNOTSUPP: return ErrorCode::unimplemented;
+  case EOPNOTSUPP:
+    return ErrorCode::unimplemented;
   case EBUSY:
-  case ENOTEMPTY: return ErrorCode::failed_precondition;
-  default: return ErrorCode::internal;
+  case ENOTEMPTY:
+    return ErrorCode::failed_precondition;
+  default:
+    return ErrorCode::internal;
   }
 }
 
@@ -60,21 +70,31 @@ Error& Error::because(std::string_view cause) & {
   compose();
   return *this;
 }
-Error&& Error::because(std::string_view cause) && { return std::move(this->because(cause)); }
-Error& Error::because(const std::exception& cause) & { return because(std::string_view(cause.what())); }
-Error&& Error::because(const std::exception& cause) && { return std::move(this->because(cause)); }
+Error&& Error::because(std::string_view cause) && {
+  return std::move(this->because(cause));
+}
+Error& Error::because(const std::exception& cause) & {
+  return because(std::string_view(cause.what()));
+}
+Error&& Error::because(const std::exception& cause) && {
+  return std::move(this->because(cause));
+}
 Error& Error::hint(std::string_view remedy) & {
   hint_ = remedy;
   compose();
   return *this;
 }
-Error&& Error::hint(std::string_view remedy) && { return std::move(this->hint(remedy)); }
+Error&& Error::hint(std::string_view remedy) && {
+  return std::move(this->hint(remedy));
+}
 Error& Error::with_errno(int error) & {
   errno_ = error;
   compose();
   return *this;
 }
-Error&& Error::with_errno(int error) && { return std::move(this->with_errno(error)); }
+Error&& Error::with_errno(int error) && {
+  return std::move(this->with_errno(error));
+}
 
 void Error::compose() {
   text_ = operation_;

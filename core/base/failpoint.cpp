@@ -50,7 +50,8 @@ void failpoint(std::string_view name) {
     const auto item = rest.substr(0, end);
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     const auto equals = item.find('=');
-    if (equals != std::string_view::npos && item.substr(0, equals) == name) act(name, item.substr(equals + 1));
+    if (equals != std::string_view::npos && item.substr(0, equals) == name)
+      act(name, item.substr(equals + 1));
   }
 }
 

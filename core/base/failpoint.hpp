@@ -1,12 +1,12 @@
 // Named places where a test may stop a process, or make it fail.
 //
-// Compiled in only with NACRE_FAILPOINTS (the dev preset; packages leave it out, then failpoint() is nothing).
-// The variable NACRE_FAILPOINT holds `name=action[;name=action]`:
+// Compiled in only with NACRE_FAILPOINTS (the dev preset; packages leave it out, then failpoint() is
+// nothing). The variable NACRE_FAILPOINT holds `name=action[;name=action]`:
 //   pause:/path/to/socket   connect to that unix stream socket, write "name pid\n", wait for one byte or EOF
 //   error:words             throw Error(internal, name) because words
 //   kill                    SIGKILL to this process
-// Names are those of the timeline's phases ("vmm", "agent", ...), prefixed by the process for those that are not
-// the sandbox process ("create.", "delete.").
+// Names are those of the timeline's phases ("vmm", "agent", ...), prefixed by the process for those that are
+// not the sandbox process ("create.", "delete.").
 #pragma once
 
 #include <string_view>

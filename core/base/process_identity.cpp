@@ -43,7 +43,9 @@ std::optional<ProcessIdentity> read_identity(pid_t pid, bool zombies_too) {
 
 } // namespace
 
-std::optional<ProcessIdentity> ProcessIdentity::of(pid_t pid) { return read_identity(pid, false); }
+std::optional<ProcessIdentity> ProcessIdentity::of(pid_t pid) {
+  return read_identity(pid, false);
+}
 
 bool ProcessIdentity::in_process_table() const {
   const auto now = read_identity(pid, true);

@@ -7,7 +7,7 @@
 namespace nacre {
 
 class UniqueFd {
- public:
+public:
   UniqueFd() noexcept = default;
   explicit UniqueFd(int fd) noexcept : fd_(fd) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -29,7 +29,7 @@ class UniqueFd {
   // A second descriptor for the same file description, close-on-exec; throws Error.
   UniqueFd duplicate() const;
 
- private:
+private:
   int fd_ = -1;
 };
 

@@ -46,8 +46,8 @@ void undo(const CoreUndo::KillProcess& change) {
   const ProcessIdentity identity{static_cast<pid_t>(change.pid()), change.start_ticks()};
   // The descriptor first: what is compared afterwards is then the process that it names.
   const UniqueFd pidfd = open_process(identity.pid);
-  // A zombie is waited for as well: a large process's last thread frees its memory, and stays in its cgroups, when
-  // the first one has long ended; the descriptor is readable after the last.
+  // A zombie is waited for as well: a large process's last thread frees its memory, and stays in its cgroups,
+  // when the first one has long ended; the descriptor is readable after the last.
   if (!pidfd || !identity.in_process_table()) return;
   kill_and_wait(pidfd.get(), change.role() + " " + std::to_string(change.pid()));
 }

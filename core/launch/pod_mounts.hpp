@@ -19,8 +19,8 @@ struct PodMountsOptions {
   std::string staging_folder;
   std::vector<std::string> read_only; // further files and folders of the host, absolute, shown at the same
                                       // place: kernel, initrd, firmware. Missing ones are an error
-  std::vector<std::string> writable; // the same, writable: the pod's folder of sockets
-  std::vector<std::string> devices;  // further device nodes; missing ones are an error
+  std::vector<std::string> writable;  // the same, writable: the pod's folder of sockets
+  std::vector<std::string> devices;   // further device nodes; missing ones are an error
 };
 
 // How a mount enters the pod.

@@ -63,7 +63,8 @@ boost::json::object parse_object(const std::string& text, const plugin::Security
 
 void merge_rules(const plugin::ProcessRules& rules, launch::ProcessPlan& plan) {
   if (rules.no_new_privileges) plan.set_no_new_privileges(true);
-  if (!rules.filter.empty()) plan.add_seccomp_filters(rules.filter); // the kernel applies all, the stricter wins
+  if (!rules.filter.empty())
+    plan.add_seccomp_filters(rules.filter); // the kernel applies all, the stricter wins
   plan.set_seccomp_flags(plan.seccomp_flags() | rules.filter_flags);
   if (rules.ids) {
     plan.set_set_ids(true);
@@ -72,7 +73,8 @@ void merge_rules(const plugin::ProcessRules& rules, launch::ProcessPlan& plan) {
     plan.mutable_groups()->Assign(rules.ids->groups.begin(), rules.ids->groups.end());
   }
   if (rules.capabilities) limit_capabilities(*rules.capabilities, plan);
-  for (const auto& limit : rules.rlimits) add_rlimit(limit, plan);
+  for (const auto& limit : rules.rlimits)
+    add_rlimit(limit, plan);
   if (!rules.selinux_label.empty()) plan.set_selinux_exec_label(rules.selinux_label);
   if (!rules.apparmor_profile.empty()) plan.set_apparmor_exec_profile(rules.apparmor_profile);
 }
@@ -85,10 +87,12 @@ void Confinement::confine(const plugin::SpawnRequest& request, launch::ProcessPl
   question.sandbox_id = sandbox_id_;
   question.bundle_label = label_;
   question.plugin = request.plugin;
-  for (auto& security : securities_) merge_rules(security.confine(plugin::Limits::none(), question), plan);
+  for (auto& security : securities_)
+    merge_rules(security.confine(plugin::Limits::none(), question), plan);
 }
 
-void Confinement::guest_process(bool is_exec, boost::json::object& process, boost::json::object& linux_section) {
+void Confinement::guest_process(bool is_exec, boost::json::object& process,
+                                boost::json::object& linux_section) {
   const std::lock_guard lock(mutex_);
   for (auto& security : securities_) {
     const plugin::GuestRequest question{is_exec, boost::json::serialize(process),

@@ -14,7 +14,7 @@
 namespace nacre::sandbox {
 
 class Confinement {
- public:
+public:
   Confinement(std::list<plugin::Security>& securities, std::string sandbox_id)
       : securities_(securities), sandbox_id_(std::move(sandbox_id)) {}
 
@@ -23,11 +23,11 @@ class Confinement {
 
   // Adds the rules for one host process to its plan. From any thread. Throws Error.
   void confine(const plugin::SpawnRequest& request, launch::ProcessPlan& plan);
-  // Lets the plugins change, or refuse, what runs in the guest. `linux_section` is the container's; for an exec it
-  // stays as it is. From any thread. Throws Error.
+  // Lets the plugins change, or refuse, what runs in the guest. `linux_section` is the container's; for an
+  // exec it stays as it is. From any thread. Throws Error.
   void guest_process(bool is_exec, boost::json::object& process, boost::json::object& linux_section);
 
- private:
+private:
   std::list<plugin::Security>& securities_;
   std::string sandbox_id_, label_;
   std::mutex mutex_;

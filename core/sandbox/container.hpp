@@ -15,7 +15,7 @@ namespace nacre::sandbox {
 struct Container {
   std::string id;
   std::string bundle;
-  std::string state_dir;     // "": no state.json is kept
+  std::string state_dir; // "": no state.json is kept
   oci::Hooks hooks;
   std::string linux_section; // of the guest's config.json: security plugins see it again at each exec
   std::shared_ptr<GuestProcess> first;

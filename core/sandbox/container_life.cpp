@@ -58,9 +58,11 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   refuse_guest_hooks(spec);
   {
     const std::lock_guard lock(mutex);
-    if (!death.empty()) throw Error(ErrorCode::unavailable, "create container", request.container_id).because(death);
+    if (!death.empty())
+      throw Error(ErrorCode::unavailable, "create container", request.container_id).because(death);
     if (containers.contains(request.container_id))
-      throw Error(ErrorCode::already_exists, "create container", request.container_id).because("it exists already");
+      throw Error(ErrorCode::already_exists, "create container", request.container_id)
+          .because("it exists already");
   }
 
   auto container = std::make_shared<Container>();
@@ -69,8 +71,9 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   container->state_dir = request.state_dir;
   container->hooks = spec.hooks;
   container->state = first_state(request, spec);
-  container->first = GuestProcess::create(loop, [this] { return agent(); }, request.container_id, "", request.bundle,
-                                          std::move(request.io), process_callbacks());
+  container->first = GuestProcess::create(
+      loop, [this] { return agent(); }, request.container_id, "", request.bundle, std::move(request.io),
+      process_callbacks());
   starting = true;
   try {
     auto holder = request.holder ? std::move(request.holder) : spawn_holder(spec);
@@ -92,7 +95,8 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       const auto phase = timeline.phase("hooks", container->id);
       const std::string state = hook_state(*container, oci::Status::creating);
       run_hooks(spawner, container->hooks.prestart, "prestart", container->bundle, state, vm->ended_fd());
-      run_hooks(spawner, container->hooks.create_runtime, "createRuntime", container->bundle, state, vm->ended_fd());
+      run_hooks(spawner, container->hooks.create_runtime, "createRuntime", container->bundle, state,
+                vm->ended_fd());
     }
     container->first->require_holder();
     if (plan.runs_guest) {
@@ -113,7 +117,9 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   } catch (const std::exception& failure) {
     starting = false;
     const Error* known = dynamic_cast<const Error*>(&failure);
-    const Error error = known ? *known : Error(ErrorCode::internal, "create container", request.container_id).because(failure);
+    const Error error =
+        known ? *known
+              : Error(ErrorCode::internal, "create container", request.container_id).because(failure);
     const Error reported = is_first && vm && vm->tried() ? with_report(error) : error;
     {
       const std::lock_guard lock(mutex);
@@ -136,7 +142,8 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   return container;
 }
 
-void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec, const PodStorage::Attached& attached,
+void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
+                                    const PodStorage::Attached& attached,
                                     const std::vector<GuestMountChoice>& choices) {
   const auto phase = timeline.phase("container", container.id);
   GuestSpecOptions spec_options;
@@ -151,7 +158,8 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   agent_client::v1::CreateContainerRequest request;
   request.set_container_id(container.id);
   request.set_spec(boost::json::serialize(document));
-  for (const auto& mount : attached.storages) *request.add_storages() = mount;
+  for (const auto& mount : attached.storages)
+    *request.add_storages() = mount;
   request.set_terminal(container.first->terminal());
   request.set_has_stdin(container.first->has_stdin());
   auto [rows, columns] = container.first->rows_and_columns();
@@ -170,10 +178,12 @@ void Sandbox::Impl::start_container(const std::string& id) {
   const std::lock_guard structural(structure);
   const auto container = find(id);
   switch (container->first->state().status) {
-  case ProcessStatus::created: break;
+  case ProcessStatus::created:
+    break;
   case ProcessStatus::stopped:
     throw Error(ErrorCode::failed_precondition, "cannot start a container that has stopped");
-  default: throw Error(ErrorCode::failed_precondition, "cannot start an already running container");
+  default:
+    throw Error(ErrorCode::failed_precondition, "cannot start an already running container");
   }
   if (!plan.runs_guest) {
     container->first->started();
@@ -183,7 +193,8 @@ void Sandbox::Impl::start_container(const std::string& id) {
   {
     const auto phase = timeline.phase("start-network", id);
     container->first->require_holder();
-    if (network->follow(plan.nics_hot_add)) need_agent()->update_network(network->for_guest(), short_deadline);
+    if (network->follow(plan.nics_hot_add))
+      need_agent()->update_network(network->for_guest(), short_deadline);
   }
   {
     const auto phase = timeline.phase("start", id);
@@ -208,7 +219,8 @@ void Sandbox::Impl::write_state(Container& container, oci::Status status) {
   state.version = paths::version;
   state.sandbox_id = sandbox_id;
   state.sandbox_pid = ::getpid();
-  if (const auto identity = ProcessIdentity::of(::getpid())) state.sandbox_start_ticks = identity->start_ticks;
+  if (const auto identity = ProcessIdentity::of(::getpid()))
+    state.sandbox_start_ticks = identity->start_ticks;
   state.protocols.holder = launch::holder_protocol_version;
   state.protocols.journal = journal::format_version;
   if (const auto connected = agent()) state.protocols.agent = connected->hello().version;
@@ -233,11 +245,12 @@ void Sandbox::Impl::record_timeline() {
     int count = 0;
     for (const auto& phase : reply.phases()) {
       if (++count > 100) break; // the guest is not trusted
-      timeline.add({"guest." + phase.name().substr(0, 64), phase.object().substr(0, 256), phase.start_ns() + offset,
-                    phase.end_ns() + offset});
+      timeline.add({"guest." + phase.name().substr(0, 64), phase.object().substr(0, 256),
+                    phase.start_ns() + offset, phase.end_ns() + offset});
     }
   } catch (const Error&) {
-    // a container that has ended already has taken the guest with it; the host's phases are there all the same
+    // a container that has ended already has taken the guest with it; the host's phases are there all the
+    // same
   }
   oci::replace_file(options.state_dir + "/timeline.json", timeline.to_json(), 0600, "write timeline");
 }

@@ -95,7 +95,8 @@ void Sandbox::Impl::vm_died(const std::string& how) {
   log(LogLevel::error, "sandbox " + sandbox_id + ": the virtual machine is gone: " + how +
                            "; the guest's console ends with: " + vm->console().last_lines(4096));
   if (starting) {
-    if (const auto connected = agent()) connected->disconnect(); // who waits for an answer need not wait longer
+    if (const auto connected = agent())
+      connected->disconnect(); // who waits for an answer need not wait longer
     return;
   }
   if (janitor.joinable()) return;
@@ -113,11 +114,13 @@ void Sandbox::Impl::lose_processes() {
     const std::lock_guard lock(mutex);
     why = death;
     for (const auto& [id, container] : containers) {
-      for (const auto& [exec_id, exec] : container->execs) processes_left.push_back(exec.process);
+      for (const auto& [exec_id, exec] : container->execs)
+        processes_left.push_back(exec.process);
       processes_left.push_back(container->first);
     }
   }
-  for (const auto& process : processes_left) process->lost(killed_status);
+  for (const auto& process : processes_left)
+    process->lost(killed_status);
   if (events.sandbox_died && !why.empty()) loop.run([&] { events.sandbox_died(why); });
 }
 
@@ -166,9 +169,10 @@ void Sandbox::Impl::remove_pod() noexcept {
   plugins.reset();
   if (folder) quietly([&] { folder->remove(); });
   folder.reset();
-  if (journal) quietly([&] {
-    if (journal->records().empty()) journal->remove();
-  });
+  if (journal)
+    quietly([&] {
+      if (journal->records().empty()) journal->remove();
+    });
   cgroup.reset();
 }
 
@@ -196,7 +200,8 @@ ProcessState Sandbox::Impl::delete_exec(const std::string& container_id, const s
 
 ProcessState Sandbox::Impl::delete_container(const std::string& id) {
   const auto container = find(id);
-  if (container->first->state().status == ProcessStatus::created) { // its process waits for a start that never comes
+  if (container->first->state().status ==
+      ProcessStatus::created) { // its process waits for a start that never comes
     if (const auto connected = agent()) {
       agent_client::v1::SignalProcessRequest request;
       request.set_container_id(id);
@@ -225,7 +230,8 @@ ProcessState Sandbox::Impl::delete_container(const std::string& id) {
     last = containers.size() == 1;
     execs.swap(container->execs);
   }
-  for (const auto& [exec_id, exec] : execs) exec.process->lost(killed_status);
+  for (const auto& [exec_id, exec] : execs)
+    exec.process->lost(killed_status);
   execs.clear();
   container->first->abandon_stdio();
   stop_in_guest(id, last);
@@ -271,7 +277,8 @@ void Sandbox::Impl::forget_container(Container& container, bool last) {
 
 namespace {
 
-// What the state file names has been killed, but may still be on its way out, and would keep cgroups and mounts busy.
+// What the state file names has been killed, but may still be on its way out, and would keep cgroups and
+// mounts busy.
 void wait_for_the_dead(const std::string& state_dir) {
   oci::State state;
   try {
@@ -280,8 +287,10 @@ void wait_for_the_dead(const std::string& state_dir) {
     return; // no state was written yet, or it is damaged: the journal says the rest
   }
   if (state.sandbox_pid > 0)
-    journal::undo_core(journal::kill_process({state.sandbox_pid, state.sandbox_start_ticks}, "sandbox process"));
-  if (state.pid > 0) journal::undo_core(journal::kill_process({state.pid, state.holder_start_ticks}, "holder"));
+    journal::undo_core(
+        journal::kill_process({state.sandbox_pid, state.sandbox_start_ticks}, "sandbox process"));
+  if (state.pid > 0)
+    journal::undo_core(journal::kill_process({state.pid, state.holder_start_ticks}, "holder"));
 }
 
 } // namespace
@@ -308,7 +317,8 @@ void clean_up_dead_sandbox(const std::string& state_dir) {
         problems += (problems.empty() ? "" : "; ") + std::string(error.what());
       }
     }
-    for (const auto& name : damaged) problems += (problems.empty() ? "" : "; ") + ("damaged record \"" + name + "\"");
+    for (const auto& name : damaged)
+      problems += (problems.empty() ? "" : "; ") + ("damaged record \"" + name + "\"");
   }
   if (!problems.empty())
     throw Error(ErrorCode::internal, "clean up after a dead sandbox", state_dir).because(problems);

@@ -18,15 +18,16 @@ UniqueFd open_netns(int pid) {
 }
 
 // Like the container's own holder: its network namespace, the pod's cgroup.
-std::unique_ptr<launch::Holder> spawn_exec_holder(const Container& container, const std::vector<std::string>& argv,
-                                                  const PodCgroup& cgroup) {
+std::unique_ptr<launch::Holder>
+spawn_exec_holder(const Container& container, const std::vector<std::string>& argv, const PodCgroup& cgroup) {
   launch::HolderPlan plan;
   std::vector<UniqueFd> fds;
   if (UniqueFd netns = open_netns(container.first->pid())) {
     plan.add_enter_namespaces(0);
     fds.push_back(std::move(netns));
   }
-  for (const auto& file : cgroup.procs_files()) plan.add_cgroup_procs(file);
+  for (const auto& file : cgroup.procs_files())
+    plan.add_cgroup_procs(file);
   return launch::Holder::spawn(plan, argv, std::move(fds));
 }
 
@@ -34,7 +35,8 @@ std::unique_ptr<launch::Holder> spawn_exec_holder(const Container& container, co
 
 void Sandbox::Impl::add_exec(ExecRequest request) {
   const auto container = find(request.container_id);
-  if (container->first->stopped()) throw Error(ErrorCode::failed_precondition, "cannot exec in a stopped container");
+  if (container->first->stopped())
+    throw Error(ErrorCode::failed_precondition, "cannot exec in a stopped container");
   auto document = oci::parse_process(request.process_json, "process");
   GuestSpecOptions spec_options;
   spec_options.container_id = container->id;
@@ -44,8 +46,9 @@ void Sandbox::Impl::add_exec(ExecRequest request) {
   confinement->guest_process(true, process, linux_section.as_object());
 
   Container::Exec exec;
-  exec.process = GuestProcess::create(loop, [this] { return agent(); }, container->id, request.exec_id,
-                                      container->bundle, std::move(request.io), process_callbacks());
+  exec.process = GuestProcess::create(
+      loop, [this] { return agent(); }, container->id, request.exec_id, container->bundle,
+      std::move(request.io), process_callbacks());
   exec.process_json = boost::json::serialize(process);
   exec.argv = document.process.args;
   if (request.holder) exec.process->take_holder(std::move(request.holder));

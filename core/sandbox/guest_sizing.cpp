@@ -36,7 +36,8 @@ GuestSize size_guest(const config::GuestOptions& options, const oci::Resources& 
   size.vcpus = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(cpus, 1, std::max(most, options.vcpus)));
   const std::uint64_t base = std::uint64_t{options.memory_mib} * mib;
   if (base > host_memory_bytes)
-    throw Error(ErrorCode::resource_exhausted, "size the virtual machine", std::to_string(options.memory_mib) + " MiB")
+    throw Error(ErrorCode::resource_exhausted, "size the virtual machine",
+                std::to_string(options.memory_mib) + " MiB")
         .because("the host has " + std::to_string(host_memory_bytes / mib) + " MiB")
         .hint("lower default_memory in configuration.toml");
   const std::uint64_t memory = base + wanted_memory(resources, host_memory_bytes - base);

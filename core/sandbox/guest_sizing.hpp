@@ -14,8 +14,9 @@ struct GuestSize {
   bool operator==(const GuestSize&) const = default;
 };
 
-// The defaults hold the guest itself; a container's CPU quota and memory limit come on top, as with Kata. vCPUs are
-// never more than the host's CPUs. Memory is a multiple of 2 MiB. Throws Error when a limit is absurd.
+// The defaults hold the guest itself; a container's CPU quota and memory limit come on top, as with Kata.
+// vCPUs are never more than the host's CPUs. Memory is a multiple of 2 MiB. Throws Error when a limit is
+// absurd.
 GuestSize size_guest(const config::GuestOptions& options, const oci::Resources& resources, unsigned host_cpus,
                      std::uint64_t host_memory_bytes);
 

@@ -12,7 +12,8 @@ namespace {
 namespace json = boost::json;
 
 bool is_below(std::string_view path, std::string_view folder) {
-  return path == folder || (path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/');
+  return path == folder ||
+         (path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/');
 }
 
 std::string absolute(const std::string& source, const std::string& bundle) {
@@ -47,8 +48,10 @@ json::object shm_mount(std::uint64_t bytes) {
   return {{"destination", "/dev/shm"}, {"type", "tmpfs"}, {"source", "shm"}, {"options", std::move(options)}};
 }
 
-// Propagation towards the host does not exist; `rslave` on a share is already a fact of the pod's mount namespace.
-void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& choices, const GuestPaths& paths) {
+// Propagation towards the host does not exist; `rslave` on a share is already a fact of the pod's mount
+// namespace.
+void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& choices,
+                 const GuestPaths& paths) {
   json::value* list = document.if_contains("mounts");
   if (!list || !list->is_array()) return;
   auto& mounts = list->as_array();
@@ -64,15 +67,17 @@ void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& ch
   }
 }
 
-// crun writes sysctls below net. only for a container that names a network namespace (Docker sets two for each).
+// crun writes sysctls below net. only for a container that names a network namespace (Docker sets two for
+// each).
 bool has_network_sysctl(json::object& linux_section) {
   const json::object* sysctl = object_at(linux_section, "sysctl");
-  return sysctl && std::any_of(sysctl->begin(), sysctl->end(),
-                               [](const auto& entry) { return std::string_view(entry.key()).starts_with("net."); });
+  return sysctl && std::any_of(sysctl->begin(), sysctl->end(), [](const auto& entry) {
+           return std::string_view(entry.key()).starts_with("net.");
+         });
 }
 
-// The guest's network namespace is the pod's: that of its first process. A path names a namespace of the host's; where
-// it is one of this pod's, the guest has a single pod anyway.
+// The guest's network namespace is the pod's: that of its first process. A path names a namespace of the
+// host's; where it is one of this pod's, the guest has a single pod anyway.
 void edit_namespaces(json::object& linux_section) {
   json::value* list = linux_section.if_contains("namespaces");
   if (!list || !list->is_array()) return;
@@ -93,9 +98,11 @@ void edit_resources(json::object& linux_section) {
   json::object* resources = object_at(linux_section, "resources");
   if (!resources) return;
   // Numbers of the host's disks, interfaces and CPUs mean nothing in the guest.
-  for (const char* key : {"blockIO", "network", "rdma", "hugepageLimits", "unified"}) resources->erase(key);
+  for (const char* key : {"blockIO", "network", "rdma", "hugepageLimits", "unified"})
+    resources->erase(key);
   if (json::object* cpu = object_at(*resources, "cpu"))
-    for (const char* key : {"cpus", "mems", "realtimeRuntime", "realtimePeriod"}) cpu->erase(key);
+    for (const char* key : {"cpus", "mems", "realtimeRuntime", "realtimePeriod"})
+      cpu->erase(key);
   if (json::object* memory = object_at(*resources, "memory"))
     // The guest has no swap, and cgroup v2 no kernel memory limits.
     for (const char* key : {"swap", "swappiness", "kernel", "kernelTCP", "disableOOMKiller", "useHierarchy",
@@ -125,7 +132,8 @@ void edit_labels(json::object& process, const GuestSpecOptions& options) {
 
 std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle) {
   std::vector<GuestMountChoice> choices;
-  for (const auto& mount : spec.mounts) choices.push_back(choose(mount, bundle));
+  for (const auto& mount : spec.mounts)
+    choices.push_back(choose(mount, bundle));
   return choices;
 }
 
@@ -134,7 +142,8 @@ json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMount
   json::object document = spec.document;
   document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
   document.erase("hooks");
-  document.erase("annotations"); // crun acts on some (run.oci.handler), and they were meant for the host's runtime
+  document.erase(
+      "annotations"); // crun acts on some (run.oci.handler), and they were meant for the host's runtime
   edit_mounts(document, choices, paths);
   edit_linux(document, options);
   if (json::object* process = object_at(document, "process")) edit_labels(*process, options);

@@ -1,8 +1,8 @@
 // The bundle's config.json as the guest's crun is to see it. Pure: documents in, documents out.
 //
-// What the guest's kernel enforces stays (capabilities, rlimits, limits of memory, CPU and pids, masked paths, device
-// rules, sysctls, user and pid namespaces); what means the host goes (network namespace, hooks, host paths, CPU pinning,
-// block devices' numbers, labels of a security module that the guest has not).
+// What the guest's kernel enforces stays (capabilities, rlimits, limits of memory, CPU and pids, masked
+// paths, device rules, sysctls, user and pid namespaces); what means the host goes (network namespace, hooks,
+// host paths, CPU pinning, block devices' numbers, labels of a security module that the guest has not).
 #pragma once
 
 #include "oci/spec.hpp"
@@ -28,7 +28,8 @@ struct GuestMountChoice {
   std::uint64_t shm_bytes = 0; // shm: 0: the kernel's default
 };
 
-// Looks at the host's files for nothing but the size of a shared memory mount. `bundle`: for relative sources.
+// Looks at the host's files for nothing but the size of a shared memory mount. `bundle`: for relative
+// sources.
 std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle);
 
 struct GuestPaths {

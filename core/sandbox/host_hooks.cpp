@@ -69,9 +69,11 @@ launch::ProcessPlan plan_of(const oci::Hook& hook, const std::string& bundle) {
   launch::ProcessPlan plan;
   plan.set_role("hook");
   plan.set_program(hook.path);
-  for (const auto& argument : hook.args) plan.add_argv(argument);
+  for (const auto& argument : hook.args)
+    plan.add_argv(argument);
   if (hook.args.empty()) plan.add_argv(hook.path);
-  for (const auto& variable : hook.env) plan.add_env(variable);
+  for (const auto& variable : hook.env)
+    plan.add_env(variable);
   plan.set_cwd(bundle);
   plan.set_parent_death_signal(SIGKILL);
   for (const std::uint32_t fd : {0u, 1u, 2u}) {
@@ -99,7 +101,8 @@ void run(launch::Spawner& spawner, const oci::Hook& hook, const std::string& kin
   }();
   bool open = true;
   for (;;) {
-    pollfd polled[3] = {{process.exit_fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}, {open ? output.reader.get() : -1, POLLIN, 0}};
+    pollfd polled[3] = {
+        {process.exit_fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}, {open ? output.reader.get() : -1, POLLIN, 0}};
     const int ready = ::poll(polled, 3, milliseconds_left(hook, started));
     if (ready < 0 && errno == EINTR) continue;
     check_errno(ready, "wait for a hook", hook.path);
@@ -120,7 +123,8 @@ void run(launch::Spawner& spawner, const oci::Hook& hook, const std::string& kin
 
 void run_hooks(launch::Spawner& spawner, const std::vector<oci::Hook>& hooks, const std::string& kind,
                const std::string& bundle, const std::string& state_json, int cancel_fd) {
-  for (const auto& hook : hooks) run(spawner, hook, kind, bundle, state_json, cancel_fd);
+  for (const auto& hook : hooks)
+    run(spawner, hook, kind, bundle, state_json, cancel_fd);
 }
 
 } // namespace nacre::sandbox

@@ -20,7 +20,8 @@ std::string describe(const launch::ExitStatus& status) {
   return "exited with status " + std::to_string(status.code);
 }
 
-launch::FdUse* use_fd(launch::ProcessPlan& plan, std::vector<UniqueFd>& fds, UniqueFd fd, std::uint32_t target) {
+launch::FdUse* use_fd(launch::ProcessPlan& plan, std::vector<UniqueFd>& fds, UniqueFd fd,
+                      std::uint32_t target) {
   auto* use = plan.add_fds();
   use->set_received(static_cast<std::uint32_t>(fds.size()));
   use->set_target(target);
@@ -42,7 +43,9 @@ UniqueFd duplicate(int fd) {
 HostProcesses::HostProcesses(launch::Spawner& spawner, agent_client::IoLoop& loop, journal::Journal& journal)
     : spawner_(spawner), loop_(loop), journal_(journal) {}
 
-HostProcesses::~HostProcesses() { end_all(); }
+HostProcesses::~HostProcesses() {
+  end_all();
+}
 
 plugin::SpawnedProcess HostProcesses::spawn(const plugin::Limits&, plugin::SpawnRequest request) {
   auto entry = std::make_unique<Entry>();
@@ -51,16 +54,20 @@ plugin::SpawnedProcess HostProcesses::spawn(const plugin::Limits&, plugin::Spawn
 
   launch::ProcessPlan plan;
   plan.set_role(request.role);
-  for (const auto& argument : request.argv) plan.add_argv(argument);
-  for (const auto& variable : request.env) plan.add_env(variable);
-  for (const auto& file : cgroup_procs_) plan.add_cgroup_procs(file);
+  for (const auto& argument : request.argv)
+    plan.add_argv(argument);
+  for (const auto& variable : request.env)
+    plan.add_env(variable);
+  for (const auto& file : cgroup_procs_)
+    plan.add_cgroup_procs(file);
   plan.set_parent_death_signal(SIGKILL);
 
   std::vector<UniqueFd> fds;
   UniqueFd writer = entry->output->take_writer();
   use_fd(plan, fds, writer.duplicate(), 1);
   use_fd(plan, fds, std::move(writer), 2);
-  for (auto& passed : request.fds) use_fd(plan, fds, std::move(passed.fd), passed.target);
+  for (auto& passed : request.fds)
+    use_fd(plan, fds, std::move(passed.fd), passed.target);
   if (request.netns)
     enter(plan, fds, std::move(request.netns));
   else
@@ -106,7 +113,8 @@ void HostProcesses::signal(int pid, int number) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(pid);
   if (found == entries_.end())
-    throw Error(ErrorCode::not_found, "signal process", std::to_string(pid)).because("it is none of this pod's");
+    throw Error(ErrorCode::not_found, "signal process", std::to_string(pid))
+        .because("it is none of this pod's");
   found->second->process.signal(number);
 }
 

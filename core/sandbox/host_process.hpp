@@ -1,5 +1,5 @@
-// The processes of the pod on the host: VMM and helpers that plugins ask for, and hooks. Each is confined here, by one
-// process plan: cgroup, namespaces, the security plugins' rules, the parent-death signal.
+// The processes of the pod on the host: VMM and helpers that plugins ask for, and hooks. Each is confined
+// here, by one process plan: cgroup, namespaces, the security plugins' rules, the parent-death signal.
 #pragma once
 
 #include "agent_client/io_loop.hpp"
@@ -24,7 +24,7 @@ class ProcessPlan;
 namespace nacre::sandbox {
 
 class HostProcesses {
- public:
+public:
   // Adds the security plugins' rules to a plan.
   using Confine = std::function<void(const plugin::SpawnRequest& request, launch::ProcessPlan& plan)>;
 
@@ -41,13 +41,14 @@ class HostProcesses {
 
   // What the processes of this role wrote last, for an error's sentence. From any thread.
   std::string last_words(const std::string& role, std::size_t limit);
-  // How a process of this role ended, when one has ("exited with status 1", "was killed by signal 9"); else "".
+  // How a process of this role ended, when one has ("exited with status 1", "was killed by signal 9"); else
+  // "".
   std::string ending(const std::string& role);
 
   // Kills what is left and waits for its end.
   void end_all() noexcept;
 
- private:
+private:
   struct Entry {
     launch::Process process;
     std::string role;

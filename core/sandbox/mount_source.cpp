@@ -36,7 +36,8 @@ std::string name_of(int fd) {
 // Field 9 of the mount's line in mountinfo(5): the one after " - ".
 std::string fstype_of(int fd) {
   struct statx status;
-  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0 || (status.stx_mask & STATX_MNT_ID) == 0) return {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0 || (status.stx_mask & STATX_MNT_ID) == 0)
+    return {};
   std::istringstream lines(oci::read_file("/proc/self/mountinfo", 16 << 20, "read").value_or(std::string()));
   const std::string start = std::to_string(status.stx_mnt_id) + " ";
   for (std::string line; std::getline(lines, line);) {
@@ -66,8 +67,8 @@ MountSource open_mount_source(const std::string& path, const std::string& what) 
 }
 
 UniqueFd clone_mount(const MountSource& source, bool recursive) {
-  const unsigned flags =
-      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0u);
+  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+                         (recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0u);
   const long fd = ::syscall(SYS_open_tree, source.fd.get(), "", flags);
   if (fd < 0) throw Error::from_errno(errno, "clone the mount of", source.path);
   return UniqueFd(static_cast<int>(fd));

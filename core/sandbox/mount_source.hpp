@@ -9,10 +9,10 @@
 namespace nacre::sandbox {
 
 struct MountSource {
-  UniqueFd fd;               // O_PATH
-  std::string path;          // resolved
-  std::string fstype;        // the host's
-  std::uint32_t kind = 0;    // NACRE_SOURCE_*
+  UniqueFd fd;            // O_PATH
+  std::string path;       // resolved
+  std::string fstype;     // the host's
+  std::uint32_t kind = 0; // NACRE_SOURCE_*
   std::uint32_t device_major = 0, device_minor = 0;
 };
 

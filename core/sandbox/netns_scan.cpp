@@ -45,27 +45,29 @@ Socket connect_netlink(int netns_fd) {
   UniqueFd fd = socket_in_netns(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
-  check_errno(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), "bind netlink socket");
+  check_errno(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+              "bind netlink socket");
   Socket socket(::nl_socket_alloc());
   check_nl(::nl_socket_set_fd(socket.get(), NETLINK_ROUTE, fd.get()), "set up netlink socket");
   fd.release(); // libnl closes it
   return socket;
 }
 
-template <typename Allocate>
-Cache fetch(Allocate allocate, std::string_view operation) {
+template <typename Allocate> Cache fetch(Allocate allocate, std::string_view operation) {
   nl_cache* cache = nullptr;
   check_nl(allocate(&cache), operation);
   return Cache(cache);
 }
 
-template <typename Object, typename Visit>
-void for_each(const Cache& cache, Visit visit) {
-  for (nl_object* object = ::nl_cache_get_first(cache.get()); object != nullptr; object = ::nl_cache_get_next(object))
+template <typename Object, typename Visit> void for_each(const Cache& cache, Visit visit) {
+  for (nl_object* object = ::nl_cache_get_first(cache.get()); object != nullptr;
+       object = ::nl_cache_get_next(object))
     visit(reinterpret_cast<Object*>(object));
 }
 
-std::uint32_t family_number(int family) { return family == AF_INET6 ? 6 : 4; }
+std::uint32_t family_number(int family) {
+  return family == AF_INET6 ? 6 : 4;
+}
 
 plugin::IpBytes ip_bytes(nl_addr* address) {
   plugin::IpBytes bytes{};
@@ -82,7 +84,8 @@ plugin::Mac mac_bytes(nl_addr* address) {
   return mac;
 }
 
-// PCI address of a physical device ("0000:01:00.0"); sysfs shows the network namespace of its mount, not this one.
+// PCI address of a physical device ("0000:01:00.0"); sysfs shows the network namespace of its mount, not this
+// one.
 std::string pci_address(int control_fd, const std::string& name) {
   ethtool_drvinfo info{};
   info.cmd = ETHTOOL_GDRVINFO;
@@ -139,7 +142,8 @@ bool is_wanted(rtnl_route* route) {
   const int family = ::rtnl_route_get_family(route);
   if (family != AF_INET && family != AF_INET6) return false;
   if (::rtnl_route_get_table(route) != RT_TABLE_MAIN) return false;
-  if (::rtnl_route_get_protocol(route) == RTPROT_KERNEL) return false; // the guest's kernel makes them from addresses
+  if (::rtnl_route_get_protocol(route) == RTPROT_KERNEL)
+    return false; // the guest's kernel makes them from addresses
   return (::rtnl_route_get_flags(route) & RTM_F_CLONED) == 0;
 }
 
@@ -151,14 +155,16 @@ bool guest_could_have(const plugin::Link& link) {
 using Links = std::map<int, ScannedLink>;
 
 void read_links(nl_sock* socket, int control_fd, Links& links) {
-  const auto cache = fetch([&](nl_cache** c) { return ::rtnl_link_alloc_cache(socket, AF_UNSPEC, c); }, "list links");
+  const auto cache =
+      fetch([&](nl_cache** c) { return ::rtnl_link_alloc_cache(socket, AF_UNSPEC, c); }, "list links");
   for_each<rtnl_link>(cache, [&](rtnl_link* link) {
     links[::rtnl_link_get_ifindex(link)].link = read_link(link, control_fd);
   });
 }
 
 void read_addresses(nl_sock* socket, Links& links) {
-  const auto cache = fetch([&](nl_cache** c) { return ::rtnl_addr_alloc_cache(socket, c); }, "list addresses");
+  const auto cache =
+      fetch([&](nl_cache** c) { return ::rtnl_addr_alloc_cache(socket, c); }, "list addresses");
   for_each<rtnl_addr>(cache, [&](rtnl_addr* address) {
     const auto link = links.find(::rtnl_addr_get_ifindex(address));
     if (link != links.end()) link->second.link.addresses.push_back(read_address(address));
@@ -166,8 +172,8 @@ void read_addresses(nl_sock* socket, Links& links) {
 }
 
 void read_routes(nl_sock* socket, Links& links) {
-  const auto cache = fetch([&](nl_cache** c) { return ::rtnl_route_alloc_cache(socket, AF_UNSPEC, 0, c); },
-                           "list routes");
+  const auto cache =
+      fetch([&](nl_cache** c) { return ::rtnl_route_alloc_cache(socket, AF_UNSPEC, 0, c); }, "list routes");
   for_each<rtnl_route>(cache, [&](rtnl_route* route) {
     if (!is_wanted(route)) return;
     for (int i = 0; i < ::rtnl_route_get_nnexthops(route); ++i) {
@@ -179,10 +185,12 @@ void read_routes(nl_sock* socket, Links& links) {
 }
 
 void read_neighbors(nl_sock* socket, Links& links) {
-  const auto cache = fetch([&](nl_cache** c) { return ::rtnl_neigh_alloc_cache(socket, c); }, "list neighbours");
+  const auto cache =
+      fetch([&](nl_cache** c) { return ::rtnl_neigh_alloc_cache(socket, c); }, "list neighbours");
   for_each<rtnl_neigh>(cache, [&](rtnl_neigh* neighbor) {
     const int family = ::rtnl_neigh_get_family(neighbor);
-    if ((family != AF_INET && family != AF_INET6) || (::rtnl_neigh_get_state(neighbor) & NUD_PERMANENT) == 0) return;
+    if ((family != AF_INET && family != AF_INET6) || (::rtnl_neigh_get_state(neighbor) & NUD_PERMANENT) == 0)
+      return;
     const auto link = links.find(::rtnl_neigh_get_ifindex(neighbor));
     if (link == links.end()) return;
     link->second.neighbors.push_back({family_number(family), ip_bytes(::rtnl_neigh_get_dst(neighbor)),
@@ -192,22 +200,23 @@ void read_neighbors(nl_sock* socket, Links& links) {
 }
 
 bool same(const plugin::Address& a, const plugin::Address& b) {
-  return a.family == b.family && a.address == b.address && a.prefix_length == b.prefix_length && a.scope == b.scope;
+  return a.family == b.family && a.address == b.address && a.prefix_length == b.prefix_length &&
+         a.scope == b.scope;
 }
 
 bool same(const plugin::Route& a, const plugin::Route& b) {
-  return a.family == b.family && a.destination == b.destination && a.destination_length == b.destination_length &&
-         a.gateway == b.gateway && a.source == b.source && a.metric == b.metric && a.scope == b.scope &&
-         a.type == b.type && a.flags == b.flags;
+  return a.family == b.family && a.destination == b.destination &&
+         a.destination_length == b.destination_length && a.gateway == b.gateway && a.source == b.source &&
+         a.metric == b.metric && a.scope == b.scope && a.type == b.type && a.flags == b.flags;
 }
 
 bool same(const ScannedNeighbor& a, const ScannedNeighbor& b) {
   return a.family == b.family && a.address == b.address && a.mac == b.mac;
 }
 
-template <typename T>
-bool all_same(const std::vector<T>& a, const std::vector<T>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
+template <typename T> bool all_same(const std::vector<T>& a, const std::vector<T>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const T& x, const T& y) { return same(x, y); });
 }
 
 } // namespace

@@ -1,5 +1,5 @@
-// What a network namespace holds: links, their addresses, routes and neighbours. Read over a socket made in that
-// namespace; the process itself never enters it.
+// What a network namespace holds: links, their addresses, routes and neighbours. Read over a socket made in
+// that namespace; the process itself never enters it.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -18,7 +18,7 @@ struct ScannedNeighbor {
 };
 
 struct ScannedLink {
-  plugin::Link link; // with its addresses and routes
+  plugin::Link link;                      // with its addresses and routes
   std::vector<ScannedNeighbor> neighbors; // permanent ones
 
   bool operator==(const ScannedLink& other) const;
@@ -27,9 +27,10 @@ struct ScannedLink {
 // Socket of any family in the namespace `netns_fd`, close-on-exec.
 UniqueFd socket_in_netns(int netns_fd, int domain, int type, int protocol);
 
-// The links that a guest could get, in the order of their indices: not the loopback, and not the idle devices that
-// kernel modules put into every new namespace (tunl0, gretap0, ...). Routes are those of the main table that the
-// kernel does not make by itself, each with the link that it leaves by; routes by no link are left out.
+// The links that a guest could get, in the order of their indices: not the loopback, and not the idle devices
+// that kernel modules put into every new namespace (tunl0, gretap0, ...). Routes are those of the main table
+// that the kernel does not make by itself, each with the link that it leaves by; routes by no link are left
+// out.
 std::vector<ScannedLink> scan_netns(int netns_fd);
 
 // True when both name the same namespace.

@@ -10,7 +10,8 @@ std::string checked_options(const config::Config& config, const plugin::Plugin& 
 
 } // namespace
 
-PluginSet::PluginSet(const config::Config& config, plugin::Registry& registry, plugin::HostEnvironment& environment) {
+PluginSet::PluginSet(const config::Config& config, plugin::Registry& registry,
+                     plugin::HostEnvironment& environment) {
   const auto& runtime = config.runtime();
   const auto limits = plugin::Limits::none();
   const auto& hypervisor = registry.load(plugin::Kind::hypervisor, runtime.hypervisor);
@@ -31,8 +32,10 @@ PluginSet::PluginSet(const config::Config& config, plugin::Registry& registry, p
 
 plugin::Plan PluginSet::plan() {
   std::vector<plugin::Need> needs;
-  for (auto& storage : storages) needs.push_back(plugin::need_of(storage, {}));
-  for (auto& network : networks) needs.push_back(plugin::need_of(network, {}));
+  for (auto& storage : storages)
+    needs.push_back(plugin::need_of(storage, {}));
+  for (auto& network : networks)
+    needs.push_back(plugin::need_of(network, {}));
   return plugin::make_plan(plugin::offer_of(*vm, {}), needs);
 }
 

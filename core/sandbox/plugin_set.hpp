@@ -14,14 +14,14 @@
 
 namespace nacre::sandbox {
 
-// Handles go in the reverse order of their making. Calls on one handle must not be concurrent: who uses one from
-// several threads locks.
+// Handles go in the reverse order of their making. Calls on one handle must not be concurrent: who uses one
+// from several threads locks.
 struct PluginSet {
   // Loads all that `config` names and makes their handles; none of that changes the host. Throws Error.
   PluginSet(const config::Config& config, plugin::Registry& registry, plugin::HostEnvironment& environment);
 
   std::optional<plugin::Vm> vm;
-  std::list<plugin::Network> networks;   // lists: their elements never move
+  std::list<plugin::Network> networks; // lists: their elements never move
   std::list<plugin::Storage> storages;
   std::list<plugin::Security> securities;
 

@@ -25,7 +25,8 @@ std::string read_proc(const std::string& path) {
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;
   std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
+  for (std::string part; std::getline(stream, part, separator);)
+    parts.push_back(part);
   return parts;
 }
 
@@ -35,7 +36,9 @@ bool write_file(const std::string& path, const std::string& text) {
   return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
 
 // A v1 cpuset takes no process before it has CPUs and memory nodes, and it inherits neither.
 void fill_cpuset(const std::string& folder, const std::string& parent) {
@@ -47,9 +50,9 @@ void fill_cpuset(const std::string& folder, const std::string& parent) {
 }
 
 bool is_controller(const std::string& option) {
-  static const std::vector<std::string> known = {"cpu",     "cpuacct",    "cpuset", "memory",  "devices", "freezer",
-                                                 "blkio",   "pids",       "hugetlb", "net_cls", "net_prio",
-                                                 "perf_event", "rdma",    "misc"};
+  static const std::vector<std::string> known = {"cpu",      "cpuacct",    "cpuset", "memory",  "devices",
+                                                 "freezer",  "blkio",      "pids",   "hugetlb", "net_cls",
+                                                 "net_prio", "perf_event", "rdma",   "misc"};
   return option.starts_with("name=") || std::find(known.begin(), known.end(), option) != known.end();
 }
 
@@ -107,7 +110,8 @@ std::vector<CgroupHierarchy> find_hierarchies(const std::string& mountinfo) {
     const bool twice = std::any_of(found.begin(), found.end(), [&](const CgroupHierarchy& other) {
       return other.controllers == hierarchy.controllers; // mounted at two places
     });
-    if (!twice && (after[0] == "cgroup2" || !hierarchy.controllers.empty())) found.push_back(std::move(hierarchy));
+    if (!twice && (after[0] == "cgroup2" || !hierarchy.controllers.empty()))
+      found.push_back(std::move(hierarchy));
   }
   return found;
 }
@@ -132,7 +136,8 @@ std::string cgroup_path(const std::string& cgroups_path, const std::string& cont
 PodCgroup::PodCgroup(journal::Journal& journal, const std::string& path)
     : PodCgroup(journal, path, find_hierarchies(read_proc("/proc/self/mountinfo"))) {}
 
-PodCgroup::PodCgroup(journal::Journal& journal, const std::string& path, std::vector<CgroupHierarchy> hierarchies)
+PodCgroup::PodCgroup(journal::Journal& journal, const std::string& path,
+                     std::vector<CgroupHierarchy> hierarchies)
     : journal_(journal) {
   const auto paths = own_paths();
   for (const auto& hierarchy : hierarchies) {
@@ -143,7 +148,8 @@ PodCgroup::PodCgroup(journal::Journal& journal, const std::string& path, std::ve
   }
 }
 
-// Folders above the pod's own may come to hold other pods: they have no record, and go only while they are empty.
+// Folders above the pod's own may come to hold other pods: they have no record, and go only while they are
+// empty.
 void PodCgroup::make(const CgroupHierarchy& hierarchy, const std::string& path) {
   const std::string leaf = joined(hierarchy.mount_point, path);
   const bool cpuset = std::find(hierarchy.controllers.begin(), hierarchy.controllers.end(), "cpuset") !=
@@ -173,7 +179,8 @@ void PodCgroup::join(int pid) const {
 }
 
 void PodCgroup::leave() const noexcept {
-  for (const auto& file : own_procs_files_) write_file(file, "0"); // 0 is the writer
+  for (const auto& file : own_procs_files_)
+    write_file(file, "0"); // 0 is the writer
 }
 
 void PodCgroup::remove() {

@@ -1,6 +1,6 @@
-// The pod's cgroup on the host, with the cgroupfs driver: VMM, helpers, holders and the sandbox process are in it, in
-// every hierarchy that is mounted (v1, v2, or both). No limits are set: the guest's memory is the limit, and its kernel
-// enforces the containers'.
+// The pod's cgroup on the host, with the cgroupfs driver: VMM, helpers, holders and the sandbox process are
+// in it, in every hierarchy that is mounted (v1, v2, or both). No limits are set: the guest's memory is the
+// limit, and its kernel enforces the containers'.
 #pragma once
 
 #include "journal/journal.hpp"
@@ -11,20 +11,21 @@
 namespace nacre::sandbox {
 
 struct CgroupHierarchy {
-  std::string mount_point;     // "/sys/fs/cgroup/memory"
-  std::string root;            // what of the hierarchy is mounted there: "/" but in a container
+  std::string mount_point;              // "/sys/fs/cgroup/memory"
+  std::string root;                     // what of the hierarchy is mounted there: "/" but in a container
   std::vector<std::string> controllers; // v1; empty: v2
 };
 
 // From the text of /proc/self/mountinfo.
 std::vector<CgroupHierarchy> find_hierarchies(const std::string& mountinfo);
 
-// linux.cgroupsPath as a path below the hierarchy's root. "slice:prefix:name" becomes the folders that systemd would
-// make ("/a.slice/a-b.slice/prefix-name.scope"); a relative or empty path is below `/`, as runc has it.
+// linux.cgroupsPath as a path below the hierarchy's root. "slice:prefix:name" becomes the folders that
+// systemd would make ("/a.slice/a-b.slice/prefix-name.scope"); a relative or empty path is below `/`, as runc
+// has it.
 std::string cgroup_path(const std::string& cgroups_path, const std::string& container_id);
 
 class PodCgroup {
- public:
+public:
   // Makes what is missing; the pod's own folders have a record in the journal before. Throws Error.
   PodCgroup(journal::Journal& journal, const std::string& path);
   // Of hierarchies given, for tests.
@@ -38,7 +39,7 @@ class PodCgroup {
   // Removes what was made, if nothing is in it any more. Throws Error.
   void remove();
 
- private:
+private:
   struct Made {
     std::string path;
     std::uint64_t record; // 0: a folder above the pod's

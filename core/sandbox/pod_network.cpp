@@ -11,13 +11,17 @@ namespace nacre::sandbox {
 namespace {
 
 using namespace std::chrono_literals;
-plugin::Limits limits() { return plugin::Limits::within(60s); }
+plugin::Limits limits() {
+  return plugin::Limits::within(60s);
+}
 
 std::string ip_text(const plugin::IpBytes& bytes, std::uint32_t family) {
   return {reinterpret_cast<const char*>(bytes.data()), family == 6 ? 16u : 4u};
 }
 
-std::string mac_text(const plugin::Mac& mac) { return {reinterpret_cast<const char*>(mac.data()), mac.size()}; }
+std::string mac_text(const plugin::Mac& mac) {
+  return {reinterpret_cast<const char*>(mac.data()), mac.size()};
+}
 
 void describe_address(const plugin::Address& address, agent_client::v1::Interface& interface) {
   auto& item = *interface.add_addresses();
@@ -25,8 +29,8 @@ void describe_address(const plugin::Address& address, agent_client::v1::Interfac
   item.set_address(ip_text(address.address, address.family));
   item.set_prefix_length(address.prefix_length);
   item.set_scope(address.scope);
-  // The address has been in use on the link: no need to look for duplicates before it works. What is a state of the
-  // host's kernel (permanent, tentative, secondary) is none of the guest's.
+  // The address has been in use on the link: no need to look for duplicates before it works. What is a state
+  // of the host's kernel (permanent, tentative, secondary) is none of the guest's.
   std::uint32_t flags = address.flags & (IFA_F_NOPREFIXROUTE | IFA_F_HOMEADDRESS);
   if (address.family == 6) flags |= IFA_F_NODAD;
   item.set_flags(flags);
@@ -75,7 +79,9 @@ void describe_nic(const ScannedLink& link, const plugin::Binding& binding, const
 PodNetwork::PodNetwork(std::list<plugin::Network>& networks, UniqueFd netns, PodVm& vm)
     : networks_(networks), netns_(std::move(netns)), vm_(vm) {}
 
-PodNetwork::~PodNetwork() { release(); }
+PodNetwork::~PodNetwork() {
+  release();
+}
 
 plugin::Network* PodNetwork::claim(const plugin::Link& link) {
   bool none_is_fine = false;
@@ -143,9 +149,8 @@ bool PodNetwork::follow(bool can_hot_add) {
     const bool ours = std::any_of(nics_.begin(), nics_.end(),
                                   [&](const Nic& nic) { return nic.host_ifname == link.link.name; });
     if (ours) continue;
-    const auto known = std::find_if(nics_.begin(), nics_.end(), [&](const Nic& nic) {
-      return nic.link.link.index == link.link.index;
-    });
+    const auto known = std::find_if(nics_.begin(), nics_.end(),
+                                    [&](const Nic& nic) { return nic.link.link.index == link.link.index; });
     if (known != nics_.end()) {
       changed = changed || !(known->link == link);
       known->link = link;
@@ -155,7 +160,8 @@ bool PodNetwork::follow(bool can_hot_add) {
     if (!nic) continue;
     if (!can_hot_add)
       throw Error(ErrorCode::failed_precondition, "give the VM a NIC for link", link.link.name)
-          .because("it came after the VM had started, and hypervisor " + vm_.plugin().name() + " cannot add NICs then");
+          .because("it came after the VM had started, and hypervisor " + vm_.plugin().name() +
+                   " cannot add NICs then");
     nic->address = vm_.add_device(std::move(nic->endpoint.device));
     changed = true;
   }
@@ -165,7 +171,8 @@ bool PodNetwork::follow(bool can_hot_add) {
 agent_client::v1::Network PodNetwork::for_guest() {
   const std::lock_guard lock(mutex_);
   agent_client::v1::Network network;
-  for (const auto& nic : nics_) describe_nic(nic.link, nic.binding, nic.address, network);
+  for (const auto& nic : nics_)
+    describe_nic(nic.link, nic.binding, nic.address, network);
   return network;
 }
 

@@ -15,7 +15,7 @@
 namespace nacre::sandbox {
 
 class PodNetwork {
- public:
+public:
   // `netns`: the pod's; empty when the pod has none of its own: then the guest has its loopback only.
   PodNetwork(std::list<plugin::Network>& networks, UniqueFd netns, PodVm& vm);
   ~PodNetwork();
@@ -24,17 +24,18 @@ class PodNetwork {
 
   // Before the VM starts: NICs for the links that are there now, bound.
   std::vector<plugin::Device> open_present();
-  // The VM runs: NICs for links that came since, and no more NICs for those that went. True when the guest must be
-  // told. `can_hot_add`: what the plan says; a new link is refused in words without it.
+  // The VM runs: NICs for links that came since, and no more NICs for those that went. True when the guest
+  // must be told. `can_hot_add`: what the plan says; a new link is refused in words without it.
   bool follow(bool can_hot_add);
 
   // Addresses, routes and neighbours as the guest is to have them, complete.
   agent_client::v1::Network for_guest();
 
-  // Everything as it was before. After the VM is gone. Never throws: what cannot be undone stays in the journal.
+  // Everything as it was before. After the VM is gone. Never throws: what cannot be undone stays in the
+  // journal.
   void release() noexcept;
 
- private:
+private:
   struct Nic {
     ScannedLink link;
     std::string device_id;

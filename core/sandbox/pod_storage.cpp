@@ -9,7 +9,9 @@ namespace nacre::sandbox {
 namespace {
 
 using namespace std::chrono_literals;
-plugin::Limits limits() { return plugin::Limits::within(60s); }
+plugin::Limits limits() {
+  return plugin::Limits::within(60s);
+}
 
 bool has_option(const std::vector<std::string>& options, std::string_view option) {
   return std::find(options.begin(), options.end(), option) != options.end();
@@ -20,7 +22,8 @@ agent_client::v1::Storage storage_of(const plugin::GuestMount& mount, const std:
   storage.set_driver(mount.driver);
   storage.set_source(mount.source);
   storage.set_fstype(mount.fstype);
-  for (const auto& option : mount.options) storage.add_options(option);
+  for (const auto& option : mount.options)
+    storage.add_options(option);
   storage.set_mount_point(mount_point);
   return storage;
 }
@@ -46,7 +49,9 @@ plugin::MountRequest request_of(const MountSource& source, const std::string& co
 PodStorage::PodStorage(std::list<plugin::Storage>& storages, launch::PodMounts& mounts, PodVm& vm)
     : storages_(storages), mounts_(mounts), vm_(vm) {}
 
-PodStorage::~PodStorage() { release(); }
+PodStorage::~PodStorage() {
+  release();
+}
 
 std::vector<plugin::Device> PodStorage::prepare(const std::string& sandbox_id) {
   const std::lock_guard lock(mutex_);
@@ -54,8 +59,10 @@ std::vector<plugin::Device> PodStorage::prepare(const std::string& sandbox_id) {
   std::vector<plugin::Device> devices;
   for (auto& storage : storages_) {
     auto plan = storage.prepare(limits(), {sandbox_id, share_folder, guest_share_folder});
-    for (auto& device : plan.devices) devices.push_back(std::move(device));
-    for (auto& mount : plan.mounts) pod_mounts_.push_back(std::move(mount));
+    for (auto& device : plan.devices)
+      devices.push_back(std::move(device));
+    for (auto& mount : plan.mounts)
+      pod_mounts_.push_back(std::move(mount));
   }
   return devices;
 }
@@ -68,7 +75,8 @@ PodStorage::guest_mounts(const std::map<std::string, std::string>& addresses) co
     if (const auto id = device_of(mount); !id.empty()) {
       const auto found = addresses.find(id);
       if (found == addresses.end())
-        throw Error(ErrorCode::internal, "find the guest address of device", id).because("the VM has no such device");
+        throw Error(ErrorCode::internal, "find the guest address of device", id)
+            .because("the VM has no such device");
       storage.set_source(found->second);
     }
     storages.push_back(std::move(storage));
@@ -90,8 +98,8 @@ plugin::Storage& PodStorage::claim(const plugin::MountRequest& request) {
 }
 
 // Returns the guest path.
-std::string PodStorage::bring(const std::string& container_id, const std::string& name, plugin::MountRequest request,
-                              const oci::Mount* mount, Attached& attached) {
+std::string PodStorage::bring(const std::string& container_id, const std::string& name,
+                              plugin::MountRequest request, const oci::Mount* mount, Attached& attached) {
   const MountSource source = open_mount_source(request.source, mount ? "mount source" : "root file system");
   const auto asked = std::exchange(request, request_of(source, container_id));
   request.is_rootfs = asked.is_rootfs;
@@ -108,9 +116,11 @@ std::string PodStorage::bring(const std::string& container_id, const std::string
       const bool recursive = !mount || has_option(mount->options, "rbind");
       launch::PodMount pod_mount;
       pod_mount.target = std::string(share_folder) + "/" + place;
-      pod_mount.read_only = request.read_only && !request.is_rootfs; // crun makes mount points in a root first
+      pod_mount.read_only =
+          request.read_only && !request.is_rootfs; // crun makes mount points in a root first
       pod_mount.recursive = recursive;
-      pod_mount.follow_host = mount && (has_option(mount->options, "rslave") || has_option(mount->options, "rshared"));
+      pod_mount.follow_host =
+          mount && (has_option(mount->options, "rslave") || has_option(mount->options, "rshared"));
       mounts_.add(clone_mount(source, recursive), pod_mount);
       entry.share_target = pod_mount.target;
       guest_path = std::string(guest_share_folder) + "/" + place;
@@ -118,7 +128,8 @@ std::string PodStorage::bring(const std::string& container_id, const std::string
       if (!result.mount)
         throw Error(ErrorCode::internal, "attach", request.source)
             .because("plugin " + storage.plugin().label() + " says of no guest mount");
-      guest_path = result.mount->mount_point.empty() ? "/run/nacre/mounts/" + place : result.mount->mount_point;
+      guest_path =
+          result.mount->mount_point.empty() ? "/run/nacre/mounts/" + place : result.mount->mount_point;
       auto guest_mount = storage_of(*result.mount, guest_path);
       if (result.how == NACRE_ATTACH_DEVICE && result.device) {
         const std::string id = result.device->guest.id;

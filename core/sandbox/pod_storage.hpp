@@ -1,5 +1,5 @@
-// Root file systems and volumes of the pod's containers on their way into the guest: through the first storage plugin
-// that claims each, and, where that wants a shared folder, through the pod's mount namespace.
+// Root file systems and volumes of the pod's containers on their way into the guest: through the first
+// storage plugin that claims each, and, where that wants a shared folder, through the pod's mount namespace.
 #pragma once
 
 #include "agent_client/agent_client.hpp"
@@ -21,14 +21,15 @@ inline constexpr const char* share_folder = "/share";                     // in 
 inline constexpr const char* guest_share_folder = "/run/nacre/share/pod"; // in the guest
 
 class PodStorage {
- public:
+public:
   PodStorage(std::list<plugin::Storage>& storages, launch::PodMounts& mounts, PodVm& vm);
   ~PodStorage();
 
   // Once, before the VM starts: the devices that the pod as a whole needs.
   std::vector<plugin::Device> prepare(const std::string& sandbox_id);
   // For CreateSandbox: mounts of what prepare() said. `addresses`: device id -> guest address.
-  std::vector<agent_client::v1::Storage> guest_mounts(const std::map<std::string, std::string>& addresses) const;
+  std::vector<agent_client::v1::Storage>
+  guest_mounts(const std::map<std::string, std::string>& addresses) const;
 
   struct Attached {
     GuestPaths paths;
@@ -42,7 +43,7 @@ class PodStorage {
   // Detaches everything and ends what prepare() began, after the VM is gone.
   void release() noexcept;
 
- private:
+private:
   struct Entry {
     std::string container_id;
     std::string share_target; // below /share; "": nothing there

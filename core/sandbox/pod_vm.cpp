@@ -16,7 +16,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t console_tail_bytes = 16 * 1024;
 constexpr auto operation_limit = 60s; // of one QMP-like conversation; a slow host is slow
 
-plugin::Limits limits(int cancel_fd = -1) { return plugin::Limits::within(operation_limit, cancel_fd); }
+plugin::Limits limits(int cancel_fd = -1) {
+  return plugin::Limits::within(operation_limit, cancel_fd);
+}
 
 // User and system time of a process, in clock ticks: fields 14 and 15 of /proc/PID/stat.
 std::uint64_t cpu_ticks(int pid) {
@@ -25,8 +27,8 @@ std::uint64_t cpu_ticks(int pid) {
   const auto end_of_name = text->rfind(')');
   if (end_of_name == std::string::npos) return 0;
   unsigned long long user = 0, system = 0;
-  if (std::sscanf(text->c_str() + end_of_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-                  &system) != 2)
+  if (std::sscanf(text->c_str() + end_of_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+                  &user, &system) != 2)
     return 0;
   return user + system;
 }
@@ -36,7 +38,9 @@ std::uint64_t cpu_ticks(int pid) {
 PodVm::PodVm(plugin::Vm& vm, agent_client::IoLoop& loop, std::function<void(const std::string&)> died)
     : vm_(vm), loop_(loop), died_(std::move(died)), console_(loop, console_tail_bytes) {}
 
-PodVm::~PodVm() { stop(); }
+PodVm::~PodVm() {
+  stop();
+}
 
 void PodVm::start(plugin::VmDescription description) {
   description.console = sdk::Fd(console_.take_writer().release());
@@ -48,10 +52,10 @@ void PodVm::start(plugin::VmDescription description) {
     if (!processes.pids.empty()) vmm_pid_ = processes.pids.front();
   }
   if (vmm_pid_ > 0) {
-    // The VMM is a child of ours that only the loop reaps, so the pid cannot have been given to another meanwhile.
+    // The VMM is a child of ours that only the loop reaps, so the pid cannot have been given to another
+    // meanwhile.
     vmm_pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, vmm_pid_, 0)));
-    if (!vmm_pidfd_)
-      throw Error::from_errno(errno, "watch the virtual machine monitor", plugin().label());
+    if (!vmm_pidfd_) throw Error::from_errno(errno, "watch the virtual machine monitor", plugin().label());
   }
   watch();
 }
@@ -61,7 +65,8 @@ void PodVm::watch() {
     if (const int fd = vm_.events_fd(); fd >= 0)
       events_watch_ = loop_.add(fd, EPOLLIN, [this](std::uint32_t) { handle_events(); });
     if (vmm_pidfd_)
-      end_watch_ = loop_.add(vmm_pidfd_.get(), EPOLLIN, [this](std::uint32_t) { report_death("it has ended"); });
+      end_watch_ =
+          loop_.add(vmm_pidfd_.get(), EPOLLIN, [this](std::uint32_t) { report_death("it has ended"); });
   });
 }
 
@@ -102,9 +107,15 @@ UniqueFd PodVm::connect(std::chrono::milliseconds quiet_limit, agent_client::Hel
   }
   UniqueFd fd;
   switch (channel.kind) {
-  case NACRE_CHANNEL_FD: fd = UniqueFd(channel.fd.release()); break;
-  case NACRE_CHANNEL_VSOCK: fd = agent_client::dial_vsock(channel.cid, channel.port, options); break;
-  case NACRE_CHANNEL_HYBRID_VSOCK: fd = agent_client::dial_hybrid_vsock(channel.path, channel.port, options); break;
+  case NACRE_CHANNEL_FD:
+    fd = UniqueFd(channel.fd.release());
+    break;
+  case NACRE_CHANNEL_VSOCK:
+    fd = agent_client::dial_vsock(channel.cid, channel.port, options);
+    break;
+  case NACRE_CHANNEL_HYBRID_VSOCK:
+    fd = agent_client::dial_hybrid_vsock(channel.path, channel.port, options);
+    break;
   default:
     throw Error(ErrorCode::unimplemented, "connect to the agent")
         .because("plugin " + plugin().label() + " offers channel kind " + std::to_string(channel.kind));
@@ -129,7 +140,8 @@ void PodVm::remove_device(const std::string& id) {
 std::map<std::string, std::string> PodVm::addresses() {
   const std::lock_guard lock(mutex_);
   std::map<std::string, std::string> found;
-  for (const auto& device : vm_.describe(limits(vmm_pidfd_.get()))) found[device.id] = device.address;
+  for (const auto& device : vm_.describe(limits(vmm_pidfd_.get())))
+    found[device.id] = device.address;
   return found;
 }
 

@@ -17,7 +17,7 @@
 namespace nacre::sandbox {
 
 class PodVm {
- public:
+public:
   // `died` is called once, on the loop's thread, when the VM ends without stop(); the text says how.
   PodVm(plugin::Vm& vm, agent_client::IoLoop& loop, std::function<void(const std::string& how)> died);
   ~PodVm();
@@ -26,7 +26,8 @@ class PodVm {
 
   // Spawns the VMM; returns when the vCPUs run. The console is filled in. From any thread, as all of these.
   void start(plugin::VmDescription description);
-  // Connects to the agent and exchanges the hello; gives up when the VM dies or shows no life for `quiet_limit`.
+  // Connects to the agent and exchanges the hello; gives up when the VM dies or shows no life for
+  // `quiet_limit`.
   UniqueFd connect(std::chrono::milliseconds quiet_limit, agent_client::HelloResult& hello);
   // The guest's address of a device added: PCI path, or "".
   std::string add_device(plugin::Device device);
@@ -44,7 +45,7 @@ class PodVm {
   void catch_up() { console_.catch_up(); }
   const plugin::Plugin& plugin() const noexcept { return vm_.plugin(); }
 
- private:
+private:
   void watch();
   void handle_events();
   void report_death(const std::string& how);

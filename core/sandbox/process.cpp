@@ -13,35 +13,38 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long a reader may not move after the process's end before the end is reported without it. runc's containers end
-// whether or not somebody reads; here at most a window of output is still on its way, and it goes on being delivered.
+// How long a reader may not move after the process's end before the end is reported without it. runc's
+// containers end whether or not somebody reads; here at most a window of output is still on its way, and it
+// goes on being delivered.
 constexpr auto reader_patience = 1000ms;
 constexpr auto signal_deadline = 60000ms;
 
 } // namespace
 
-GuestProcess::GuestProcess(agent_client::IoLoop& loop, Agent agent, std::string container_id, std::string exec_id,
-                           std::string bundle, bool has_stdin, bool terminal, Callbacks callbacks)
-    : loop_(loop), agent_(std::move(agent)), container_id_(std::move(container_id)), exec_id_(std::move(exec_id)),
-      bundle_(std::move(bundle)), has_stdin_(has_stdin), terminal_(terminal), callbacks_(std::move(callbacks)) {
+GuestProcess::GuestProcess(agent_client::IoLoop& loop, Agent agent, std::string container_id,
+                           std::string exec_id, std::string bundle, bool has_stdin, bool terminal,
+                           Callbacks callbacks)
+    : loop_(loop), agent_(std::move(agent)), container_id_(std::move(container_id)),
+      exec_id_(std::move(exec_id)), bundle_(std::move(bundle)), has_stdin_(has_stdin), terminal_(terminal),
+      callbacks_(std::move(callbacks)) {
   state_.container_id = container_id_;
   state_.exec_id = exec_id_;
   state_.bundle = bundle_;
 }
 
-std::shared_ptr<GuestProcess> GuestProcess::create(agent_client::IoLoop& loop, Agent agent, std::string container_id,
-                                                   std::string exec_id, std::string bundle, ProcessIo io,
-                                                   Callbacks callbacks) {
-  std::shared_ptr<GuestProcess> process(new GuestProcess(loop, std::move(agent), std::move(container_id),
-                                                         std::move(exec_id), std::move(bundle),
-                                                         static_cast<bool>(io.in), io.terminal, std::move(callbacks)));
+std::shared_ptr<GuestProcess> GuestProcess::create(agent_client::IoLoop& loop, Agent agent,
+                                                   std::string container_id, std::string exec_id,
+                                                   std::string bundle, ProcessIo io, Callbacks callbacks) {
+  std::shared_ptr<GuestProcess> process(
+      new GuestProcess(loop, std::move(agent), std::move(container_id), std::move(exec_id), std::move(bundle),
+                       static_cast<bool>(io.in), io.terminal, std::move(callbacks)));
   winsize size{};
   if (io.terminal && ::ioctl(io.in ? io.in.get() : io.out.get(), TIOCGWINSZ, &size) == 0)
     process->size_ = {size.ws_row, size.ws_col};
   const std::weak_ptr<GuestProcess> weak = process;
   agent_client::StdioEnds ends{std::move(io.in), std::move(io.out), std::move(io.err), io.terminal};
-  process->pump_ = agent_client::StdioPump::create(loop, process->container_id_, process->exec_id_, std::move(ends),
-                                                   [weak] {
+  process->pump_ = agent_client::StdioPump::create(loop, process->container_id_, process->exec_id_,
+                                                   std::move(ends), [weak] {
                                                      const auto self = weak.lock();
                                                      if (!self) return;
                                                      self->drained_ = true;
@@ -151,7 +154,9 @@ ProcessState GuestProcess::state() const {
   return state_;
 }
 
-bool GuestProcess::stopped() const { return state().status == ProcessStatus::stopped; }
+bool GuestProcess::stopped() const {
+  return state().status == ProcessStatus::stopped;
+}
 
 bool GuestProcess::ever_started() const {
   const std::lock_guard lock(mutex_);
@@ -192,9 +197,13 @@ void GuestProcess::connect_stdio(std::shared_ptr<agent_client::AgentClient> clie
   pump_->connect(std::move(client));
 }
 
-void GuestProcess::close_stdin() { pump_->close_stdin(); }
+void GuestProcess::close_stdin() {
+  pump_->close_stdin();
+}
 
-void GuestProcess::abandon_stdio() { pump_->abort(); }
+void GuestProcess::abandon_stdio() {
+  pump_->abort();
+}
 
 // ---- the end ----
 
@@ -259,7 +268,8 @@ void GuestProcess::finish() {
     waiting.swap(waiting_);
   }
   changed_.notify_all();
-  for (const auto& callback : waiting) callback(last);
+  for (const auto& callback : waiting)
+    callback(last);
 }
 
 } // namespace nacre::sandbox

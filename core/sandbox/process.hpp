@@ -1,4 +1,5 @@
-// One process of the guest as the host sees it: its state, its holder, its stdio. The whole state machine is here:
+// One process of the guest as the host sees it: its state, its holder, its stdio. The whole state machine is
+// here:
 //
 //   created --started()--> running --exited()/lost()--> stopped
 //
@@ -20,18 +21,18 @@
 namespace nacre::sandbox {
 
 class GuestProcess : public std::enable_shared_from_this<GuestProcess> {
- public:
+public:
   // All called on the loop's thread.
   struct Callbacks {
-    std::function<void(GuestProcess&)> stopping;       // the state is to be written now
+    std::function<void(GuestProcess&)> stopping;                     // the state is to be written now
     std::function<void(GuestProcess&, const ProcessState&)> stopped; // everything has ended
     std::function<void(GuestProcess&)> holder_died;
   };
   using Agent = std::function<std::shared_ptr<agent_client::AgentClient>()>; // null: there is none (any more)
 
-  static std::shared_ptr<GuestProcess> create(agent_client::IoLoop& loop, Agent agent, std::string container_id,
-                                              std::string exec_id, std::string bundle, ProcessIo io,
-                                              Callbacks callbacks);
+  static std::shared_ptr<GuestProcess> create(agent_client::IoLoop& loop, Agent agent,
+                                              std::string container_id, std::string exec_id,
+                                              std::string bundle, ProcessIo io, Callbacks callbacks);
   ~GuestProcess();
 
   const std::string& container_id() const noexcept { return container_id_; }
@@ -45,7 +46,7 @@ class GuestProcess : public std::enable_shared_from_this<GuestProcess> {
 
   // From now on the holder's signals go to the guest, and its death is SIGKILL there.
   void take_holder(std::unique_ptr<launch::Holder> holder);
-  int pid() const;                    // the holder's; 0: none
+  int pid() const; // the holder's; 0: none
   std::uint64_t holder_start_ticks() const;
   ProcessState state() const;
   bool stopped() const;
@@ -54,7 +55,7 @@ class GuestProcess : public std::enable_shared_from_this<GuestProcess> {
   void require_holder() const;
   void connect_stdio(std::shared_ptr<agent_client::AgentClient> client);
   void close_stdin();
-  void started();                     // does nothing when it has stopped already
+  void started(); // does nothing when it has stopped already
   void set_paused(bool paused);
   // It ended in the guest; finishes when the streams have drained, or when their readers do not move.
   void exited(std::uint32_t status);
@@ -66,7 +67,7 @@ class GuestProcess : public std::enable_shared_from_this<GuestProcess> {
   // Drops stdio that still waits for its readers. When the process is forgotten.
   void abandon_stdio();
 
- private:
+private:
   GuestProcess(agent_client::IoLoop& loop, Agent agent, std::string container_id, std::string exec_id,
                std::string bundle, bool has_stdin, bool terminal, Callbacks callbacks);
   void watch_holder(); // the rest on the loop's thread
@@ -92,10 +93,10 @@ class GuestProcess : public std::enable_shared_from_this<GuestProcess> {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  ProcessState state_;                    // under mutex_
-  std::uint64_t holder_start_ticks_ = 0;  // under mutex_
-  bool ever_started_ = false;             // under mutex_
-  bool done_ = false;                     // under mutex_: the holder has been told
+  ProcessState state_;                                            // under mutex_
+  std::uint64_t holder_start_ticks_ = 0;                          // under mutex_
+  bool ever_started_ = false;                                     // under mutex_
+  bool done_ = false;                                             // under mutex_: the holder has been told
   std::vector<std::function<void(const ProcessState&)>> waiting_; // under mutex_
 };
 

@@ -10,8 +10,12 @@ using namespace std::chrono_literals;
 constexpr auto call_deadline = 60s;
 
 // containerd's runc shim knows these two texts; callers of the command line too.
-Error no_container() { return Error(ErrorCode::not_found, "container does not exist"); }
-Error not_running() { return Error(ErrorCode::failed_precondition, "container not running"); }
+Error no_container() {
+  return Error(ErrorCode::not_found, "container does not exist");
+}
+Error not_running() {
+  return Error(ErrorCode::failed_precondition, "container not running");
+}
 
 void refuse_stopped(const GuestProcess& process) {
   if (process.stopped()) throw not_running();
@@ -21,10 +25,14 @@ void refuse_stopped(const GuestProcess& process) {
 
 const char* to_string(ProcessStatus status) {
   switch (status) {
-  case ProcessStatus::created: return "created";
-  case ProcessStatus::running: return "running";
-  case ProcessStatus::paused: return "paused";
-  default: return "stopped";
+  case ProcessStatus::created:
+    return "created";
+  case ProcessStatus::running:
+    return "running";
+  case ProcessStatus::paused:
+    return "paused";
+  default:
+    return "stopped";
   }
 }
 
@@ -71,7 +79,9 @@ int Sandbox::start_container(const std::string& container_id) {
   return impl_->find(container_id)->first->pid();
 }
 
-void Sandbox::add_exec(ExecRequest request) { impl_->add_exec(std::move(request)); }
+void Sandbox::add_exec(ExecRequest request) {
+  impl_->add_exec(std::move(request));
+}
 
 int Sandbox::start_exec(const std::string& container_id, const std::string& exec_id) {
   return impl_->start_exec(container_id, exec_id);
@@ -116,7 +126,8 @@ std::vector<ProcessState> Sandbox::processes(const std::string& container_id) co
   const auto container = impl_->find(container_id);
   std::vector<ProcessState> states{container->first->state()};
   const std::lock_guard lock(impl_->mutex);
-  for (const auto& [id, exec] : container->execs) states.push_back(exec.process->state());
+  for (const auto& [id, exec] : container->execs)
+    states.push_back(exec.process->state());
   return states;
 }
 
@@ -168,6 +179,8 @@ void Sandbox::shutdown() noexcept {
   impl_->remove_pod();
 }
 
-Timeline& Sandbox::timeline() { return impl_->timeline; }
+Timeline& Sandbox::timeline() {
+  return impl_->timeline;
+}
 
 } // namespace nacre::sandbox

@@ -1,6 +1,6 @@
-// One pod: its VM, plugins, agent connection, containers, journal and timeline. The Task service (core/shim) is the
-// only caller. Every method may be called from any thread; calls that take long (create_container, start_container,
-// exec, delete_container, shutdown) block their caller. All throw nacre::Error.
+// One pod: its VM, plugins, agent connection, containers, journal and timeline. The Task service (core/shim)
+// is the only caller. Every method may be called from any thread; calls that take long (create_container,
+// start_container, exec, delete_container, shutdown) block their caller. All throw nacre::Error.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -17,19 +17,20 @@
 
 namespace nacre::sandbox {
 
-// The ends on the host's side of one process's stdio. Each is owned by the process from create on, and closed when
-// its stream has ended. With a terminal, `in` and `out` are descriptors of the same terminal and `err` is empty.
+// The ends on the host's side of one process's stdio. Each is owned by the process from create on, and closed
+// when its stream has ended. With a terminal, `in` and `out` are descriptors of the same terminal and `err`
+// is empty.
 struct ProcessIo {
-  UniqueFd in;   // read by us; empty: the process has no stdin
-  UniqueFd out;  // written by us; empty: output is thrown away
+  UniqueFd in;  // read by us; empty: the process has no stdin
+  UniqueFd out; // written by us; empty: output is thrown away
   UniqueFd err;
   bool terminal = false;
 };
 
 struct SandboxOptions {
-  std::string namespace_name;  // containerd's namespace; empty at the command-line door
-  std::string state_dir;       // <root>/<id>, exists, mode 0700; journal/, state.json, timeline.json go here
-  std::string config_file;     // empty: the default places (config/locate.hpp)
+  std::string namespace_name; // containerd's namespace; empty at the command-line door
+  std::string state_dir;      // <root>/<id>, exists, mode 0700; journal/, state.json, timeline.json go here
+  std::string config_file;    // empty: the default places (config/locate.hpp)
   bool systemd_cgroup = false;
 };
 
@@ -38,21 +39,22 @@ const char* to_string(ProcessStatus status); // OCI's words
 
 struct ProcessState {
   std::string container_id;
-  std::string exec_id;         // empty: the first process
+  std::string exec_id; // empty: the first process
   ProcessStatus status = ProcessStatus::created;
-  int pid = 0;                 // the holder's; 0 when it has none yet
-  std::uint32_t exit_status = 0;  // valid when stopped
+  int pid = 0;                   // the holder's; 0 when it has none yet
+  std::uint32_t exit_status = 0; // valid when stopped
   std::chrono::system_clock::time_point exited_at{};
   std::string bundle;
 };
 
 struct CreateRequest {
   std::string container_id;
-  std::string bundle;          // absolute
-  std::string state_dir;       // where this container's state.json is kept; empty: none
+  std::string bundle;    // absolute
+  std::string state_dir; // where this container's state.json is kept; empty: none
   ProcessIo io;
   std::unique_ptr<launch::Holder> holder; // empty: the sandbox process spawns one
-  // rootfs mounts that containerd asks for (Task.Create.rootfs); already mounted at <bundle>/rootfs by the caller.
+  // rootfs mounts that containerd asks for (Task.Create.rootfs); already mounted at <bundle>/rootfs by the
+  // caller.
   bool no_new_keyring = false;
   bool no_pivot = false;
 };
@@ -60,25 +62,26 @@ struct CreateRequest {
 struct ExecRequest {
   std::string container_id;
   std::string exec_id;
-  std::string process_json;    // an OCI process object
+  std::string process_json; // an OCI process object
   ProcessIo io;
   std::unique_ptr<launch::Holder> holder; // empty: the sandbox process spawns one at start
 };
 
 enum class LogLevel { debug, info, warning, error };
 
-// What the shim tells the engine. Called on the sandbox's own thread, in order, never concurrently; must not block
-// for long and must not call back into the Sandbox's blocking methods.
+// What the shim tells the engine. Called on the sandbox's own thread, in order, never concurrently; must not
+// block for long and must not call back into the Sandbox's blocking methods.
 struct SandboxEvents {
   std::function<void(const ProcessState&)> exited; // after the streams have drained and the holder was told
   std::function<void(const std::string& container_id)> oom;
-  std::function<void(const std::string& reason)> sandbox_died; // the VM is gone; containers were reported before
+  std::function<void(const std::string& reason)>
+      sandbox_died; // the VM is gone; containers were reported before
   // A line for the program's log. From any thread.
   std::function<void(LogLevel level, const std::string& text)> log;
 };
 
 class Sandbox {
- public:
+public:
   Sandbox(SandboxOptions options, SandboxEvents events);
   ~Sandbox(); // does not tear down: shutdown() does
 
@@ -113,13 +116,13 @@ class Sandbox {
 
   Timeline& timeline();
 
- private:
+private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-// Plays back the journal of a sandbox whose process is dead: processes, mounts, links, cgroups, state. Idempotent.
-// `state_dir` itself is removed last.
+// Plays back the journal of a sandbox whose process is dead: processes, mounts, links, cgroups, state.
+// Idempotent. `state_dir` itself is removed last.
 void clean_up_dead_sandbox(const std::string& state_dir);
 
 } // namespace nacre::sandbox

@@ -1,8 +1,8 @@
-// The inside of a Sandbox. One noun a file: startup.cpp brings the pod up, container_life.cpp and exec_life.cpp do what
-// the Task service asks, ending.cpp takes everything down.
+// The inside of a Sandbox. One noun a file: startup.cpp brings the pod up, container_life.cpp and
+// exec_life.cpp do what the Task service asks, ending.cpp takes everything down.
 //
-// Locks, outer to inner: `structure` (what creates, starts and deletes; long), `mutex` (the tables; short). Callbacks on
-// the loop's thread take `mutex` only.
+// Locks, outer to inner: `structure` (what creates, starts and deletes; long), `mutex` (the tables; short).
+// Callbacks on the loop's thread take `mutex` only.
 #pragma once
 
 #include "agent_client/agent_client.hpp"
@@ -74,15 +74,16 @@ struct Sandbox::Impl {
   ProcessState delete_exec(const std::string& container_id, const std::string& exec_id);
   void vm_died(const std::string& how); // on the loop's thread
   void lose_processes();
-  void end_vm() noexcept;               // VM, helpers, mounts, NICs
-  void remove_pod() noexcept;           // and what is left on the host: cgroup, folder, journal
+  void end_vm() noexcept;     // VM, helpers, mounts, NICs
+  void remove_pod() noexcept; // and what is left on the host: cgroup, folder, journal
 
   // Any thread.
   void log(LogLevel level, const std::string& text) const; // never throws
   bool is_known(const std::string& container_id) const;
   std::shared_ptr<Container> find(const std::string& id) const; // throws not_found
-  std::shared_ptr<GuestProcess> find_process(const std::string& container_id, const std::string& exec_id) const;
-  std::shared_ptr<agent_client::AgentClient> agent() const;     // null: none
+  std::shared_ptr<GuestProcess> find_process(const std::string& container_id,
+                                             const std::string& exec_id) const;
+  std::shared_ptr<agent_client::AgentClient> agent() const;      // null: none
   std::shared_ptr<agent_client::AgentClient> need_agent() const; // throws unavailable
   GuestProcess::Callbacks process_callbacks();
   void handle_event(const agent_client::v1::Event& event);
@@ -96,7 +97,7 @@ struct Sandbox::Impl {
   mutable std::mutex mutex;
   std::map<std::string, std::shared_ptr<Container>> containers; // under mutex
   std::shared_ptr<agent_client::AgentClient> client;            // under mutex
-  std::string death;                                            // under mutex; why the VM is gone, "" while it is not
+  std::string death;                  // under mutex; why the VM is gone, "" while it is not
   std::atomic<bool> starting = false; // somebody waits for the VM and will take everything down if it dies
 
   // In the order of their making; they go in the reverse order. The journal outlives what writes to it.

@@ -42,14 +42,20 @@ std::string resolv_conf_of(const oci::Spec& spec) {
   return {};
 }
 
-std::string guest_hostname(const oci::Spec& spec) { return spec.hostname.substr(0, 64); }
+std::string guest_hostname(const oci::Spec& spec) {
+  return spec.hostname.substr(0, 64);
+}
 
 LogLevel level_of(plugin::LogLevel level) {
   switch (level) {
-  case plugin::LogLevel::debug: return LogLevel::debug;
-  case plugin::LogLevel::info: return LogLevel::info;
-  case plugin::LogLevel::warning: return LogLevel::warning;
-  default: return LogLevel::error;
+  case plugin::LogLevel::debug:
+    return LogLevel::debug;
+  case plugin::LogLevel::info:
+    return LogLevel::info;
+  case plugin::LogLevel::warning:
+    return LogLevel::warning;
+  default:
+    return LogLevel::error;
   }
 }
 
@@ -115,7 +121,8 @@ void Sandbox::Impl::make_mounts() {
 
 plugin::VmDescription Sandbox::Impl::describe_vm(const oci::Spec& spec) {
   const auto& guest = config->guest();
-  const GuestSize size = size_guest(guest, spec.linux.resources, static_cast<unsigned>(::get_nprocs()), host_memory());
+  const GuestSize size =
+      size_guest(guest, spec.linux.resources, static_cast<unsigned>(::get_nprocs()), host_memory());
   plugin::VmDescription description;
   description.id = sandbox_id;
   description.ram_backing = plan.ram_backing;
@@ -133,7 +140,8 @@ plugin::VmDescription Sandbox::Impl::describe_vm(const oci::Spec& spec) {
   return description;
 }
 
-// Everything that must be there before the first instruction of the guest, and no more: the rest happens while it boots.
+// Everything that must be there before the first instruction of the guest, and no more: the rest happens
+// while it boots.
 void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder) {
   load_plugins();
   {
@@ -166,7 +174,8 @@ void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spe
 void Sandbox::Impl::start_vm(plugin::VmDescription description) {
   {
     const auto phase = timeline.phase("endpoints");
-    for (auto& device : network->open_present()) description.devices.push_back(std::move(device));
+    for (auto& device : network->open_present())
+      description.devices.push_back(std::move(device));
   }
   const auto phase = timeline.phase("vmm", plugins->vm->plugin().name());
   vm->start(std::move(description));
@@ -200,7 +209,8 @@ void Sandbox::Impl::create_guest_sandbox(const oci::Spec& spec) {
   request.set_hostname(guest_hostname(spec));
   request.set_resolv_conf(resolv_conf_of(spec));
   *request.mutable_network() = network->for_guest();
-  for (auto& mount : storage->guest_mounts(vm->addresses())) *request.add_storages() = std::move(mount);
+  for (auto& mount : storage->guest_mounts(vm->addresses()))
+    *request.add_storages() = std::move(mount);
   need_agent()->create_sandbox(request, guest_setup_deadline);
 }
 
@@ -219,7 +229,8 @@ std::unique_ptr<launch::Holder> Sandbox::Impl::spawn_holder(const oci::Spec& spe
 
 Error Sandbox::Impl::with_report(const Error& error) {
   std::string phase;
-  for (const auto& item : timeline.phases()) phase = item.name; // the last one entered
+  for (const auto& item : timeline.phases())
+    phase = item.name; // the last one entered
   FailureFacts facts;
   facts.phase = phase;
   facts.plugin = vm->plugin().label();

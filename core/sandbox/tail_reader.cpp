@@ -15,7 +15,8 @@ TailReader::TailReader(agent_client::IoLoop& loop, std::size_t capacity)
   check_errno(::pipe2(fds, O_CLOEXEC), "make pipe");
   reader_ = UniqueFd(fds[0]);
   writer_ = UniqueFd(fds[1]);
-  check_errno(::fcntl(reader_.get(), F_SETFL, O_NONBLOCK), "set up pipe"); // of this end only: a pipe has two files
+  check_errno(::fcntl(reader_.get(), F_SETFL, O_NONBLOCK),
+              "set up pipe"); // of this end only: a pipe has two files
   loop_.run([this] { watch_ = loop_.add(reader_.get(), EPOLLIN, [this](std::uint32_t) { read_all(); }); });
 }
 

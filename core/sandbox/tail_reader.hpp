@@ -10,7 +10,7 @@
 namespace nacre::sandbox {
 
 class TailReader {
- public:
+public:
   // The reading end stays here; the writing end is for whoever speaks.
   TailReader(agent_client::IoLoop& loop, std::size_t capacity);
   ~TailReader(); // from any thread
@@ -22,7 +22,7 @@ class TailReader {
   // Takes what is in the pipe now, so that last words are not missed. From any thread.
   void catch_up();
 
- private:
+private:
   void read_all();
   agent_client::IoLoop& loop_;
   UniqueFd reader_, writer_;

@@ -3,7 +3,9 @@
 namespace nacre::sandbox {
 namespace {
 
-bool is_blank(std::string_view line) { return line.find_first_not_of(' ') == std::string_view::npos; }
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(' ') == std::string_view::npos;
+}
 
 // Without terminal sequences (ESC [ ... letter) and other control characters.
 std::string clean(std::string_view line) {
@@ -13,7 +15,8 @@ std::string clean(std::string_view line) {
     if (byte == 0x1b) {
       if (i + 1 < line.size() && line[i + 1] == '[') {
         i += 2;
-        while (i < line.size() && (line[i] < 0x40 || line[i] > 0x7e)) ++i;
+        while (i < line.size() && (line[i] < 0x40 || line[i] > 0x7e))
+          ++i;
       }
     } else if (byte == '\t') {
       result += ' ';
@@ -54,7 +57,8 @@ std::string TextTail::last_lines(std::size_t limit) const {
   std::string_view rest(all);
   std::string result;
   while (!rest.empty()) {
-    while (!rest.empty() && (rest.back() == '\n' || rest.back() == '\r')) rest.remove_suffix(1);
+    while (!rest.empty() && (rest.back() == '\n' || rest.back() == '\r'))
+      rest.remove_suffix(1);
     const auto start = rest.find_last_of("\n\r");
     const auto line = clean(start == std::string_view::npos ? rest : rest.substr(start + 1));
     rest = start == std::string_view::npos ? std::string_view() : rest.substr(0, start);

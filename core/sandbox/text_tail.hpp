@@ -10,17 +10,17 @@
 namespace nacre::sandbox {
 
 class TextTail {
- public:
+public:
   explicit TextTail(std::size_t capacity) : capacity_(capacity) {}
 
   void append(std::string_view text);
-  // Whole lines, cleaned of control characters, at most `limit` bytes from the end; lines are joined by " | ", because
-  // it ends up in one sentence.
+  // Whole lines, cleaned of control characters, at most `limit` bytes from the end; lines are joined by " |
+  // ", because it ends up in one sentence.
   std::string last_lines(std::size_t limit) const;
-  std::string text() const;               // as it came
-  std::uint64_t total() const noexcept;   // bytes ever appended: a sign of life
+  std::string text() const;             // as it came
+  std::uint64_t total() const noexcept; // bytes ever appended: a sign of life
 
- private:
+private:
   mutable std::mutex mutex_;
   std::size_t capacity_;
   std::string text_;

@@ -16,7 +16,9 @@ std::uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
 }
 
 // Microseconds are enough for a reader, and keep the text short.
-double milliseconds(std::uint64_t ns) { return static_cast<double>(ns / 1000) / 1000.0; }
+double milliseconds(std::uint64_t ns) {
+  return static_cast<double>(ns / 1000) / 1000.0;
+}
 
 } // namespace
 
@@ -59,7 +61,8 @@ void Timeline::end(std::size_t index) {
 std::string Timeline::to_json() const {
   auto all = phases();
   // Those measured elsewhere were added when they were known, not when they began.
-  std::stable_sort(all.begin(), all.end(), [](const Phase& a, const Phase& b) { return a.start_ns < b.start_ns; });
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Phase& a, const Phase& b) { return a.start_ns < b.start_ns; });
   const std::uint64_t first = all.empty() ? 0 : all.front().start_ns;
   boost::json::array list;
   for (const auto& phase : all) {

@@ -39,7 +39,8 @@ Arguments::Action action_of(const po::variables_map& given) {
   if (word == "start") return Arguments::Action::start;
   if (word == "delete") return Arguments::Action::remove;
   if (word == "sandbox") return Arguments::Action::sandbox;
-  throw Error(ErrorCode::invalid_argument, "understand action", word).hint("actions are start, delete and sandbox");
+  throw Error(ErrorCode::invalid_argument, "understand action", word)
+      .hint("actions are start, delete and sandbox");
 }
 
 void require(const std::string& value, const char* option) {
@@ -70,9 +71,10 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   po::variables_map given;
   try {
     using namespace po::command_line_style;
-    const auto style = allow_long | allow_short | allow_dash_for_short | allow_long_disguise | long_allow_adjacent |
-                       long_allow_next | short_allow_next;
-    po::store(po::command_line_parser(argc, argv).options(options).positional(positional).style(style).run(), given);
+    const auto style = allow_long | allow_short | allow_dash_for_short | allow_long_disguise |
+                       long_allow_adjacent | long_allow_next | short_allow_next;
+    po::store(po::command_line_parser(argc, argv).options(options).positional(positional).style(style).run(),
+              given);
     po::notify(given);
   } catch (const po::error& error) {
     throw Error(ErrorCode::invalid_argument, "understand arguments").because(error);

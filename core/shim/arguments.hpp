@@ -1,5 +1,5 @@
-// The command line of containerd-shim-nacre-v2. containerd writes its flags with one dash, as Go programs do; `nacre`
-// writes two.
+// The command line of containerd-shim-nacre-v2. containerd writes its flags with one dash, as Go programs do;
+// `nacre` writes two.
 #pragma once
 
 #include <string>

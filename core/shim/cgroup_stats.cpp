@@ -37,7 +37,8 @@ std::map<std::string, std::uint64_t> read_table(const std::string& path) {
   std::ifstream file(path);
   std::string name;
   std::uint64_t value;
-  while (file >> name >> value) table[name] = value;
+  while (file >> name >> value)
+    table[name] = value;
   return table;
 }
 
@@ -70,7 +71,8 @@ void add_v1_cpu(v1::Metrics& metrics, const std::string& folder) {
   usage.set_user(stat["user"] * tick_ns);
   usage.set_kernel(stat["system"] * tick_ns);
   std::ifstream per_cpu(folder + "/cpuacct.usage_percpu");
-  for (std::uint64_t value; per_cpu >> value;) usage.add_per_cpu(value);
+  for (std::uint64_t value; per_cpu >> value;)
+    usage.add_per_cpu(value);
   auto throttled = read_table(folder + "/cpu.stat");
   auto& throttling = *metrics.mutable_cpu()->mutable_throttling();
   throttling.set_periods(throttled["nr_periods"]);

@@ -79,8 +79,8 @@ std::string containerd_delete(const Arguments& arguments) {
   clean_up(state_dir, state);
   if (::rmdir(root.c_str()) == 0) ::rmdir(root.substr(0, root.rfind('/')).c_str()); // when they are empty
   // Without a bundle the working folder is one: containerd may run this in another container's.
-  const auto bundle =
-      arguments.bundle.empty() ? std::filesystem::current_path().parent_path() / arguments.id : std::filesystem::path(arguments.bundle);
+  const auto bundle = arguments.bundle.empty() ? std::filesystem::current_path().parent_path() / arguments.id
+                                               : std::filesystem::path(arguments.bundle);
   unmount_rootfs(bundle / "rootfs");
 
   ttrpc::task::DeleteResponse response;

@@ -33,7 +33,8 @@ UniqueFd lock_socket_dir() {
   std::filesystem::create_directories(paths::socket_dir, error);
   if (error) throw Error::from_errno(error.value(), "make folder", paths::socket_dir);
   ::chmod(paths::socket_dir, 0700);
-  UniqueFd folder(check_errno(::open(paths::socket_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", paths::socket_dir));
+  UniqueFd folder(
+      check_errno(::open(paths::socket_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", paths::socket_dir));
   while (::flock(folder.get(), LOCK_EX) < 0)
     if (errno != EINTR) throw_errno("lock", paths::socket_dir);
   return folder;
@@ -55,26 +56,34 @@ UniqueFd listen_on(const std::string& path) {
     throw Error(ErrorCode::invalid_argument, "listen on", path).because("the path is too long");
   std::memcpy(address.sun_path, path.data(), path.size());
   UniqueFd socket(check_errno(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "make socket"));
-  check_errno(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), "listen on", path);
+  check_errno(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), "listen on",
+              path);
   ::chmod(path.c_str(), 0600);
   check_errno(::listen(socket.get(), 64), "listen on", path);
   return socket;
 }
 
 std::vector<std::string> child_arguments(const Arguments& arguments) {
-  std::vector<std::string> words{"containerd-shim-nacre-v2", "-namespace", arguments.namespace_name, "-id",
-                                 arguments.id, "-address", arguments.address, "-socket",
+  std::vector<std::string> words{"containerd-shim-nacre-v2",
+                                 "-namespace",
+                                 arguments.namespace_name,
+                                 "-id",
+                                 arguments.id,
+                                 "-address",
+                                 arguments.address,
+                                 "-socket",
                                  std::to_string(listener_in_child)};
   if (arguments.debug) words.push_back("-debug");
   return words;
 }
 
-// Only calls that are safe after fork. The log fifo is opened by name later; 0 to 2 lead nowhere, for what is written
-// there would be part of the answer.
+// Only calls that are safe after fork. The log fifo is opened by name later; 0 to 2 lead nowhere, for what is
+// written there would be part of the answer.
 [[noreturn]] void become_child(int listener, const char* program, char* const* argv) {
   ::setsid();
   const int null = ::open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
+  for (int fd = 0; fd < 3; ++fd)
+    ::dup2(null, fd);
   // The listener may be number 3 already, and then still has close-on-exec.
   if (listener == listener_in_child)
     ::fcntl(listener, F_SETFD, 0);
@@ -88,7 +97,8 @@ std::vector<std::string> child_arguments(const Arguments& arguments) {
 pid_t spawn_serving_process(const Arguments& arguments, const UniqueFd& listener) {
   auto words = child_arguments(arguments);
   std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
+  for (auto& word : words)
+    argv.push_back(word.data());
   argv.push_back(nullptr);
   const std::string program = std::filesystem::read_symlink("/proc/self/exe"); // by its name: `ps` shows it
   const pid_t pid = check_errno(::fork(), "start the sandbox process");
@@ -96,7 +106,8 @@ pid_t spawn_serving_process(const Arguments& arguments, const UniqueFd& listener
   return pid;
 }
 
-// One above containerd's own, so that the kernel kills the sandbox process first. Best effort, as in containerd.
+// One above containerd's own, so that the kernel kills the sandbox process first. Best effort, as in
+// containerd.
 void adjust_oom_score(pid_t pid) {
   int score = 0;
   if (!(std::ifstream("/proc/" + std::to_string(::getppid()) + "/oom_score_adj") >> score)) return;

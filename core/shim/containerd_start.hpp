@@ -1,12 +1,13 @@
-// The action `start`: makes the sandbox process of a container, or finds the one of its pod, and says where it listens.
+// The action `start`: makes the sandbox process of a container, or finds the one of its pod, and says where
+// it listens.
 #pragma once
 
 #include "shim/arguments.hpp"
 
 namespace nacre::shim {
 
-// Runs in the bundle's folder. What it prints to standard output is the answer to containerd, and nothing else may be.
-// Throws Error.
+// Runs in the bundle's folder. What it prints to standard output is the answer to containerd, and nothing
+// else may be. Throws Error.
 void containerd_start(const Arguments& arguments);
 
 // The answer: a bare address, as every containerd takes it, or JSON where containerd asked for more

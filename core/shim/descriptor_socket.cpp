@@ -24,7 +24,8 @@ DescriptorSocket::DescriptorSocket(ttrpc::EventLoop& loop, std::function<void(co
 
 DescriptorSocket::~DescriptorSocket() {
   if (listener_) loop_.remove(listener_.get());
-  for (const auto& [number, socket] : connections_) loop_.remove(number);
+  for (const auto& [number, socket] : connections_)
+    loop_.remove(number);
 }
 
 void DescriptorSocket::listen(UniqueFd listening_socket) {
@@ -94,7 +95,8 @@ DescriptorBundle DescriptorSocket::take(const std::string& token) {
 void DescriptorSocket::close(int connection) {
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(bundles_, [connection](const auto& entry) { return entry.second.connection == connection; });
+    std::erase_if(bundles_,
+                  [connection](const auto& entry) { return entry.second.connection == connection; });
   }
   loop_.remove(connection);
   connections_.erase(connection);

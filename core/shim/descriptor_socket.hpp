@@ -1,5 +1,5 @@
-// The receiving end of the descriptor socket: keeps bundles of descriptors until the Task call that names their token
-// takes them, or the connection that sent them closes.
+// The receiving end of the descriptor socket: keeps bundles of descriptors until the Task call that names
+// their token takes them, or the connection that sent them closes.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -18,8 +18,9 @@ namespace nacre::shim {
 using DescriptorBundle = std::map<std::uint32_t, UniqueFd>; // slot -> descriptor
 
 class DescriptorSocket {
- public:
-  // `log` gets a sentence for every connection closed for a fault of its peer. `loop` must outlive this object.
+public:
+  // `log` gets a sentence for every connection closed for a fault of its peer. `loop` must outlive this
+  // object.
   DescriptorSocket(ttrpc::EventLoop& loop, std::function<void(const std::string&)> log);
   ~DescriptorSocket(); // when the loop does not run any more
   DescriptorSocket(const DescriptorSocket&) = delete;
@@ -29,10 +30,11 @@ class DescriptorSocket {
   void listen(UniqueFd listening_socket);
   void add_connection(UniqueFd socket);
 
-  // From any thread. Throws Error(not_found) when there is no such bundle: never sent, taken, or its sender gone.
+  // From any thread. Throws Error(not_found) when there is no such bundle: never sent, taken, or its sender
+  // gone.
   DescriptorBundle take(const std::string& token);
 
- private:
+private:
   struct Bundle {
     int connection;
     DescriptorBundle descriptors;

@@ -12,8 +12,7 @@ struct Event {
   std::string payload; // the serialized message
 };
 
-template <typename Message>
-Event make_event(std::string topic, const Message& message) {
+template <typename Message> Event make_event(std::string topic, const Message& message) {
   return {std::move(topic), message.GetTypeName(), message.SerializeAsString()};
 }
 

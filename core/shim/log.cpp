@@ -16,10 +16,10 @@ namespace {
 
 // spdlog's own file sinks buffer in stdio, which loses the last lines of a killed process.
 class DescriptorSink : public spdlog::sinks::base_sink<std::mutex> {
- public:
+public:
   explicit DescriptorSink(UniqueFd fd) : fd_(std::move(fd)) {}
 
- protected:
+protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
@@ -27,13 +27,13 @@ class DescriptorSink : public spdlog::sinks::base_sink<std::mutex> {
   }
   void flush_() override {}
 
- private:
+private:
   UniqueFd fd_;
 };
 
 // The message with quotes, backslashes and line ends escaped, for logrus' text form.
 class EscapedMessage : public spdlog::custom_flag_formatter {
- public:
+public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
     for (const char c : message.payload) {
       if (c == '"' || c == '\\') out.push_back('\\');
@@ -52,7 +52,8 @@ void use(std::shared_ptr<spdlog::sinks::sink> sink, LogForm form, bool debug) {
   auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
   if (form == LogForm::logrus) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
-    formatter->add_flag<EscapedMessage>('*').set_pattern("time=\"%Y-%m-%dT%H:%M:%S.%f%z\" level=%l msg=\"%*\"");
+    formatter->add_flag<EscapedMessage>('*').set_pattern(
+        "time=\"%Y-%m-%dT%H:%M:%S.%f%z\" level=%l msg=\"%*\"");
     logger->set_formatter(std::move(formatter));
   } else {
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -64,7 +65,8 @@ void use(std::shared_ptr<spdlog::sinks::sink> sink, LogForm form, bool debug) {
 } // namespace
 
 void log_to(const std::string& path, LogForm form, bool debug) {
-  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600));
+  UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (fd)
     use(std::make_shared<DescriptorSink>(std::move(fd)), form, debug);
   else

@@ -1,5 +1,5 @@
-// The sandbox process's log. Library code below throws or returns; what is worth a line is logged through spdlog's
-// default logger, which this sets up.
+// The sandbox process's log. Library code below throws or returns; what is worth a line is logged through
+// spdlog's default logger, which this sets up.
 #pragma once
 
 #include <string>
@@ -11,8 +11,9 @@ enum class LogForm {
   logrus, // time="..." level=... msg="...": what containerd copies into its own log
 };
 
-// Appends to `path`. A fifo is opened without waiting for its reader and never waited for later: lines that it cannot
-// take are lost. When it cannot be opened at all nothing is logged; that is no reason not to run containers.
+// Appends to `path`. A fifo is opened without waiting for its reader and never waited for later: lines that
+// it cannot take are lost. When it cannot be opened at all nothing is logged; that is no reason not to run
+// containers.
 void log_to(const std::string& path, LogForm form, bool debug);
 
 // For the short actions: lines go to standard error.

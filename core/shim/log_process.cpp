@@ -28,14 +28,14 @@ Pipe make_pipe() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-// Descriptors 3 to 5 of the child. dup2 onto itself would leave close-on-exec set, and a source below 6 could be
-// overwritten before its turn: so all sources are moved up first.
+// Descriptors 3 to 5 of the child. dup2 onto itself would leave close-on-exec set, and a source below 6 could
+// be overwritten before its turn: so all sources are moved up first.
 UniqueFd above_stdio(const UniqueFd& fd) {
   return UniqueFd(check_errno(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 6), "copy descriptor"));
 }
 
 class SpawnSettings {
- public:
+public:
   SpawnSettings() {
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
@@ -68,7 +68,8 @@ bool readable_within(int fd, int milliseconds) {
 
 } // namespace
 
-LogProcess::LogProcess(const std::string& path, const std::vector<std::pair<std::string, std::string>>& arguments,
+LogProcess::LogProcess(const std::string& path,
+                       const std::vector<std::pair<std::string, std::string>>& arguments,
                        const Owner& owner) {
   auto out = make_pipe(), err = make_pipe(), ready = make_pipe();
   std::vector<std::string> words{path};
@@ -77,7 +78,8 @@ LogProcess::LogProcess(const std::string& path, const std::vector<std::pair<std:
     if (!value.empty()) words.push_back(value);
   }
   std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
+  for (auto& word : words)
+    argv.push_back(word.data());
   argv.push_back(nullptr);
   std::string id = "CONTAINER_ID=" + owner.container_id, ns = "CONTAINER_NAMESPACE=" + owner.namespace_name;
   std::array<char*, 3> environment{id.data(), ns.data(), nullptr};
@@ -86,12 +88,14 @@ LogProcess::LogProcess(const std::string& path, const std::vector<std::pair<std:
   for (int fd = 0; fd < 3; ++fd)
     posix_spawn_file_actions_addopen(&settings.actions, fd, "/dev/null", fd == 0 ? O_RDONLY : O_WRONLY, 0);
   std::array sources{above_stdio(out.read), above_stdio(err.read), above_stdio(ready.write)};
-  for (int i = 0; i < 3; ++i) posix_spawn_file_actions_adddup2(&settings.actions, sources[i].get(), 3 + i);
+  for (int i = 0; i < 3; ++i)
+    posix_spawn_file_actions_adddup2(&settings.actions, sources[i].get(), 3 + i);
   posix_spawn_file_actions_addchdir_np(&settings.actions, "/");
-  const int error =
-      ::posix_spawn(&pid_, path.c_str(), &settings.actions, &settings.attributes, argv.data(), environment.data());
+  const int error = ::posix_spawn(&pid_, path.c_str(), &settings.actions, &settings.attributes, argv.data(),
+                                  environment.data());
   if (error != 0) throw Error::from_errno(error, "start logging program", path);
-  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))); // our child, not reaped: nobody else's pid
+  pidfd_.reset(
+      static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))); // our child, not reaped: nobody else's pid
   if (!pidfd_) {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);

@@ -16,7 +16,8 @@ OwnedPath::OwnedPath(std::string path) : path_(std::move(path)) {
 
 bool OwnedPath::still_there() const {
   struct stat status;
-  return inode_ != 0 && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+  return inode_ != 0 && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
+         status.st_ino == inode_;
 }
 
 void OwnedPath::unlink() const noexcept {

@@ -1,5 +1,5 @@
-// A file or folder that is ours to remove, by its inode: another process may have removed it and made one of the same
-// name since.
+// A file or folder that is ours to remove, by its inode: another process may have removed it and made one of
+// the same name since.
 #pragma once
 
 #include <string>
@@ -8,16 +8,16 @@
 namespace nacre::shim {
 
 class OwnedPath {
- public:
+public:
   OwnedPath() = default;
   explicit OwnedPath(std::string path); // a missing path is one with nothing to remove
 
   const std::string& path() const { return path_; }
   bool still_there() const;
-  void unlink() const noexcept;     // a file or socket
+  void unlink() const noexcept;      // a file or socket
   void remove_tree() const noexcept; // a folder with all in it; symlinks in it are removed, not followed
 
- private:
+private:
   std::string path_;
   dev_t device_ = 0;
   ino_t inode_ = 0;

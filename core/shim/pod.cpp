@@ -14,7 +14,8 @@ std::string sandbox_id_of(std::string_view config_json, const std::string& conta
   if (error) throw Error(ErrorCode::invalid_argument, "read", "config.json").because(error.message());
   const auto* annotations = config.is_object() ? config.as_object().if_contains("annotations") : nullptr;
   if (!annotations || !annotations->is_object()) return container_id;
-  for (const char* key : {"io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID", "io.containerd.runc.v2.group"})
+  for (const char* key :
+       {"io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID", "io.containerd.runc.v2.group"})
     if (const auto* value = annotations->as_object().if_contains(key); value && value->is_string())
       if (!value->as_string().empty()) return std::string(value->as_string());
   return container_id;

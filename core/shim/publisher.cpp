@@ -22,7 +22,9 @@ std::string without_scheme(const std::string& address) {
 Publisher::Publisher(PublisherOptions options, std::function<void(const std::string&)> log)
     : options_(std::move(options)), log_(std::move(log)), thread_([this] { serve(); }) {}
 
-Publisher::~Publisher() { finish(); }
+Publisher::~Publisher() {
+  finish();
+}
 
 void Publisher::publish(Event event) {
   const std::lock_guard lock(mutex_);
@@ -71,8 +73,8 @@ void Publisher::serve() {
   }
 }
 
-// A connection for each event: events are few, and an open connection would cost a descriptor on both sides for as
-// long as the container runs.
+// A connection for each event: events are few, and an open connection would cost a descriptor on both sides
+// for as long as the container runs.
 bool Publisher::deliver(const Queued& queued) {
   const auto payload = forward_request(queued);
   auto pause = options_.first_pause;
@@ -80,7 +82,8 @@ bool Publisher::deliver(const Queued& queued) {
     auto timeout = options_.call_timeout;
     {
       const std::lock_guard lock(mutex_);
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up_ - std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(give_up_ - std::chrono::steady_clock::now());
       if (finishing_) timeout = std::clamp(left, std::chrono::milliseconds(0), timeout);
     }
     try {

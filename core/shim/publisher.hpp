@@ -17,14 +17,15 @@ struct PublisherOptions {
   std::string address;        // a socket path, or unix://PATH
   std::string namespace_name; // containerd's
   std::size_t queue_max = 2048;
-  int attempts = 6; // for one event, then it is dropped: an engine that was away that long reads the state anew
+  int attempts =
+      6; // for one event, then it is dropped: an engine that was away that long reads the state anew
   std::chrono::milliseconds first_pause{250}; // between attempts, doubled each time
   std::chrono::milliseconds pause_max{4000};
   std::chrono::milliseconds call_timeout{5000};
 };
 
 class Publisher {
- public:
+public:
   // `log` gets a sentence for each event that is lost; from the publisher's thread.
   Publisher(PublisherOptions options, std::function<void(const std::string&)> log);
   ~Publisher(); // as finish()
@@ -37,7 +38,7 @@ class Publisher {
   // Tries what is still queued once each, without pauses, and ends. At most `patience`.
   void finish(std::chrono::milliseconds patience = std::chrono::seconds(5));
 
- private:
+private:
   struct Queued {
     Event event;
     std::chrono::system_clock::time_point when;

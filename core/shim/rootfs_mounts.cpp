@@ -24,22 +24,27 @@ struct Word {
 
 const std::map<std::string_view, Word>& flag_words() {
   static const std::map<std::string_view, Word> words{
-      {"async", {0, MS_SYNCHRONOUS}}, {"atime", {0, MS_NOATIME}},   {"bind", {MS_BIND, 0}},
-      {"defaults", {0, 0}},           {"dev", {0, MS_NODEV}},       {"diratime", {0, MS_NODIRATIME}},
-      {"dirsync", {MS_DIRSYNC, 0}},   {"exec", {0, MS_NOEXEC}},     {"mand", {MS_MANDLOCK, 0}},
-      {"noatime", {MS_NOATIME, 0}},   {"nodev", {MS_NODEV, 0}},     {"nodiratime", {MS_NODIRATIME, 0}},
-      {"noexec", {MS_NOEXEC, 0}},     {"nomand", {0, MS_MANDLOCK}}, {"norelatime", {0, MS_RELATIME}},
-      {"nostrictatime", {0, MS_STRICTATIME}}, {"nosuid", {MS_NOSUID, 0}}, {"rbind", {MS_BIND | MS_REC, 0}},
-      {"relatime", {MS_RELATIME, 0}}, {"ro", {MS_RDONLY, 0}},       {"rw", {0, MS_RDONLY}},
-      {"strictatime", {MS_STRICTATIME, 0}}, {"suid", {0, MS_NOSUID}}, {"sync", {MS_SYNCHRONOUS, 0}}};
+      {"async", {0, MS_SYNCHRONOUS}},   {"atime", {0, MS_NOATIME}},
+      {"bind", {MS_BIND, 0}},           {"defaults", {0, 0}},
+      {"dev", {0, MS_NODEV}},           {"diratime", {0, MS_NODIRATIME}},
+      {"dirsync", {MS_DIRSYNC, 0}},     {"exec", {0, MS_NOEXEC}},
+      {"mand", {MS_MANDLOCK, 0}},       {"noatime", {MS_NOATIME, 0}},
+      {"nodev", {MS_NODEV, 0}},         {"nodiratime", {MS_NODIRATIME, 0}},
+      {"noexec", {MS_NOEXEC, 0}},       {"nomand", {0, MS_MANDLOCK}},
+      {"norelatime", {0, MS_RELATIME}}, {"nostrictatime", {0, MS_STRICTATIME}},
+      {"nosuid", {MS_NOSUID, 0}},       {"rbind", {MS_BIND | MS_REC, 0}},
+      {"relatime", {MS_RELATIME, 0}},   {"ro", {MS_RDONLY, 0}},
+      {"rw", {0, MS_RDONLY}},           {"strictatime", {MS_STRICTATIME, 0}},
+      {"suid", {0, MS_NOSUID}},         {"sync", {MS_SYNCHRONOUS, 0}}};
   return words;
 }
 
 const std::map<std::string_view, unsigned long>& propagation_words() {
   static const std::map<std::string_view, unsigned long> words{
-      {"private", MS_PRIVATE},   {"rprivate", MS_PRIVATE | MS_REC},   {"shared", MS_SHARED},
-      {"rshared", MS_SHARED | MS_REC}, {"slave", MS_SLAVE},           {"rslave", MS_SLAVE | MS_REC},
-      {"unbindable", MS_UNBINDABLE},   {"runbindable", MS_UNBINDABLE | MS_REC}};
+      {"private", MS_PRIVATE},       {"rprivate", MS_PRIVATE | MS_REC},
+      {"shared", MS_SHARED},         {"rshared", MS_SHARED | MS_REC},
+      {"slave", MS_SLAVE},           {"rslave", MS_SLAVE | MS_REC},
+      {"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC}};
   return words;
 }
 
@@ -63,15 +68,16 @@ std::string common_folder(const std::vector<std::string>& layers) {
   std::string common = layers.front();
   for (const auto& layer : layers) {
     std::size_t same = 0;
-    while (same < common.size() && same < layer.size() && common[same] == layer[same]) ++same;
+    while (same < common.size() && same < layer.size() && common[same] == layer[same])
+      ++same;
     common.resize(same);
   }
   const auto slash = common.rfind('/');
   return slash == std::string::npos ? std::string() : common.substr(0, slash + 1);
 }
 
-// Options of many layers exceed the kernel's page: layers relative to their common folder are shorter. Returns the
-// folder to mount from; empty: unchanged.
+// Options of many layers exceed the kernel's page: layers relative to their common folder are shorter.
+// Returns the folder to mount from; empty: unchanged.
 std::string shorten_layers(RootfsMount& mount) {
   if (mount.type != "overlay") return {};
   for (auto& option : mount.options) {
@@ -110,12 +116,15 @@ void apply_mount_from(const std::string& folder, const RootfsMount& mount, const
   if (failure) std::rethrow_exception(failure);
 }
 
-std::size_t data_size(const RootfsMount& mount) { return parse_mount_options(mount.options).data.size(); }
+std::size_t data_size(const RootfsMount& mount) {
+  return parse_mount_options(mount.options).data.size();
+}
 
 std::string target_below(const std::string& rootfs, const std::string& target) {
   if (target.empty() || target == "/") return rootfs;
   for (const auto& part : std::filesystem::path(target))
-    if (part == "..") throw Error(ErrorCode::invalid_argument, "mount rootfs", target).because("it leaves the rootfs");
+    if (part == "..")
+      throw Error(ErrorCode::invalid_argument, "mount rootfs", target).because("it leaves the rootfs");
   return rootfs + "/" + std::filesystem::path(target).relative_path().string();
 }
 
@@ -154,7 +163,8 @@ void mount_rootfs(const std::string& rootfs, std::span<const RootfsMount> mounts
   if (mounts.empty()) return;
   if (::mkdir(rootfs.c_str(), 0711) < 0 && errno != EEXIST) throw_errno("make rootfs", rootfs);
   try {
-    for (const auto& mount : mounts) mount_one(rootfs, mount);
+    for (const auto& mount : mounts)
+      mount_one(rootfs, mount);
   } catch (...) {
     try {
       unmount_rootfs(rootfs);

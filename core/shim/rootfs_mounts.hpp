@@ -1,5 +1,6 @@
-// The mounts that containerd asks for in Task.Create: <bundle>/rootfs, in the mount namespace of the sandbox process,
-// which is the caller's, so that containerd finds (and after a crash removes) them where it expects them.
+// The mounts that containerd asks for in Task.Create: <bundle>/rootfs, in the mount namespace of the sandbox
+// process, which is the caller's, so that containerd finds (and after a crash removes) them where it expects
+// them.
 #pragma once
 
 #include <span>

@@ -5,7 +5,7 @@
 
 namespace nacre::shim {
 
-std::string runtime_info();              // a serialized containerd.types.RuntimeInfo
+std::string runtime_info(); // a serialized containerd.types.RuntimeInfo
 std::string version_text(const std::string& program);
 
 } // namespace nacre::shim

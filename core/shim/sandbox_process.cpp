@@ -41,11 +41,11 @@ void remove_containerd_root(const TaskServiceOptions& service) {
 }
 
 class RunningProcess {
- public:
+public:
   explicit RunningProcess(SandboxProcessOptions options);
   void run();
 
- private:
+private:
   void watch_signals();
   void start_grace();
   void check_idle();
@@ -62,7 +62,9 @@ class RunningProcess {
   std::unique_ptr<ttrpc::Server> server_;
 };
 
-void warn(const std::string& line) { spdlog::warn("{}", line); }
+void warn(const std::string& line) {
+  spdlog::warn("{}", line);
+}
 
 RunningProcess::RunningProcess(SandboxProcessOptions options)
     : options_(std::move(options)), socket_(bound_path(options_.listener)),
@@ -167,6 +169,8 @@ void prepare_sandbox_process() {
   check_errno(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "become subreaper");
 }
 
-void run_sandbox_process(SandboxProcessOptions options) { RunningProcess(std::move(options)).run(); }
+void run_sandbox_process(SandboxProcessOptions options) {
+  RunningProcess(std::move(options)).run();
+}
 
 } // namespace nacre::shim

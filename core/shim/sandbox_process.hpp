@@ -1,5 +1,5 @@
-// The serving process: one event loop for both sockets, signals and time, and the Task service above it. Ends when its
-// last container is deleted and Shutdown is called, or when nobody needs it any more.
+// The serving process: one event loop for both sockets, signals and time, and the Task service above it. Ends
+// when its last container is deleted and Shutdown is called, or when nobody needs it any more.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -19,15 +19,15 @@ namespace nacre::shim {
 
 struct SandboxProcessOptions {
   TaskServiceOptions service;
-  UniqueFd listener;            // bound and listening
-  UniqueFd descriptor_listener; // empty at containerd's door
-  std::string state_dir;        // the folder that `nacre create` made; empty at containerd's door
-  std::string events_address;   // TTRPC_ADDRESS; empty: events are not told
+  UniqueFd listener;              // bound and listening
+  UniqueFd descriptor_listener;   // empty at containerd's door
+  std::string state_dir;          // the folder that `nacre create` made; empty at containerd's door
+  std::string events_address;     // TTRPC_ADDRESS; empty: events are not told
   std::chrono::seconds grace{10}; // without containers and connections; then it ends
 };
 
-// To be called before any thread is made: blocks the signals that the process takes by descriptor, becomes the
-// subreaper of what its children leave behind, ignores SIGPIPE.
+// To be called before any thread is made: blocks the signals that the process takes by descriptor, becomes
+// the subreaper of what its children leave behind, ignores SIGPIPE.
 void prepare_sandbox_process();
 
 // Serves until the end and leaves nothing behind.

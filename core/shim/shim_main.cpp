@@ -10,8 +10,8 @@
 #include "shim/sandbox_process.hpp"
 
 #include <cstdlib>
-#include <filesystem>
 #include <fcntl.h>
+#include <filesystem>
 #include <iostream>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -45,7 +45,8 @@ void serve_containerd(const Arguments& arguments) {
   log_to("log", LogForm::logrus, arguments.debug);
   if (::chdir("/") < 0) throw_errno("enter folder", "/"); // the bundle's file system is not ours to keep busy
   if (arguments.socket.empty())
-    throw Error(ErrorCode::invalid_argument, "run without option", "-socket").hint("containerd runs the action start first");
+    throw Error(ErrorCode::invalid_argument, "run without option", "-socket")
+        .hint("containerd runs the action start first");
   SandboxProcessOptions options;
   options.service.door = Door::containerd;
   options.service.namespace_name = arguments.namespace_name;
@@ -61,11 +62,18 @@ void serve_containerd(const Arguments& arguments) {
 void run(const Arguments& arguments, const char* program) {
   using Action = Arguments::Action;
   switch (arguments.action) {
-  case Action::version: std::cout << version_text(program); return;
-  case Action::info: std::cout << runtime_info() << std::flush; return;
-  case Action::sandbox: return serve_command_line(arguments);
-  case Action::serve: return serve_containerd(arguments);
-  case Action::start: return containerd_start(arguments);
+  case Action::version:
+    std::cout << version_text(program);
+    return;
+  case Action::info:
+    std::cout << runtime_info() << std::flush;
+    return;
+  case Action::sandbox:
+    return serve_command_line(arguments);
+  case Action::serve:
+    return serve_containerd(arguments);
+  case Action::start:
+    return containerd_start(arguments);
   case Action::remove:
     log_to_stderr(arguments.debug);
     if (arguments.state_dir.empty())

@@ -93,7 +93,8 @@ UniqueFd open_output_fifo(const std::string& path, OpenedStdio& opened) {
 
 UniqueFd open_file(const std::string& path) {
   std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error); // the open says what is wrong
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(),
+                                      error); // the open says what is wrong
   return open_path(path, O_WRONLY | O_APPEND | O_CREAT, 0644);
 }
 
@@ -104,14 +105,16 @@ UniqueFd take_slot(DescriptorBundle& bundle, const StdioUri& uri, std::string_vi
   return std::move(found->second);
 }
 
-UniqueFd open_output(const std::string& text, const StdioUri& uri, DescriptorBundle& bundle, OpenedStdio& opened) {
+UniqueFd open_output(const std::string& text, const StdioUri& uri, DescriptorBundle& bundle,
+                     OpenedStdio& opened) {
   if (uri.scheme == "fd") return take_slot(bundle, uri, text);
   if (uri.scheme == "file") return open_file(uri.path);
   if (uri.scheme == "fifo") return open_output_fifo(uri.path, opened);
   throw bad_uri(text, "binary:// must be the URI of stdout");
 }
 
-void open_log_process(const StdioUri& uri, const LogProcess::Owner& owner, bool terminal, OpenedStdio& opened) {
+void open_log_process(const StdioUri& uri, const LogProcess::Owner& owner, bool terminal,
+                      OpenedStdio& opened) {
   opened.log_process = std::make_unique<LogProcess>(uri.path, uri.query, owner);
   opened.io.out = opened.log_process->take_stdout();
   opened.io.err = opened.log_process->take_stderr();
@@ -167,7 +170,8 @@ std::string stdio_token(const StdioUris& uris) {
   for (const auto* text : {&uris.in, &uris.out, &uris.err}) {
     if (!text->starts_with("fd://")) continue;
     const auto uri = parse_stdio_uri(*text);
-    if (!token.empty() && token != uri.token) throw bad_uri(*text, "it names another bundle than the URI before it");
+    if (!token.empty() && token != uri.token)
+      throw bad_uri(*text, "it names another bundle than the URI before it");
     token = uri.token;
   }
   return token;

@@ -28,7 +28,8 @@ std::uint64_t monotonic_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// False: it exists. The last container of a namespace removes the folders above its own: then they are made again.
+// False: it exists. The last container of a namespace removes the folders above its own: then they are made
+// again.
 bool make_folder_in(const std::string& parent, const std::string& path) {
   for (int attempt = 1;; ++attempt) {
     std::error_code error;
@@ -43,7 +44,8 @@ bool make_folder_in(const std::string& parent, const std::string& path) {
 std::vector<RootfsMount> rootfs_mounts(const ttrpc::task::CreateTaskRequest& request) {
   std::vector<RootfsMount> mounts;
   for (const auto& mount : request.rootfs())
-    mounts.push_back({mount.type(), mount.source(), mount.target(), {mount.options().begin(), mount.options().end()}});
+    mounts.push_back(
+        {mount.type(), mount.source(), mount.target(), {mount.options().begin(), mount.options().end()}});
   return mounts;
 }
 
@@ -69,7 +71,7 @@ struct TaskService::Creation {
   DescriptorBundle bundle;
   OpenedStdio stdio;
   OwnedPath state_dir;
-  std::string rootfs;      // mounted by us
+  std::string rootfs; // mounted by us
   SandboxPointer sandbox;
 };
 
@@ -77,7 +79,8 @@ ttrpc::task::CreateTaskResponse TaskService::create(const ttrpc::task::CreateTas
                                                     ttrpc::ConnectionId connection) {
   oci::check_id(request.id());
   if (!request.checkpoint().empty())
-    throw Error(ErrorCode::unimplemented, "create container from checkpoint", request.checkpoint()).because("not yet");
+    throw Error(ErrorCode::unimplemented, "create container from checkpoint", request.checkpoint())
+        .because("not yet");
   Creation creation{request, read_create_options(request.options()), {}, {}, {}, {}, {}};
   TaskRecord record;
   record.bundle = request.bundle();
@@ -182,7 +185,9 @@ void TaskService::undo_creation(Creation& creation) noexcept {
 
 TaskService::SandboxPointer TaskService::make_sandbox(const Creation& creation) {
   const std::lock_guard lock(mutex_);
-  if (ending_) throw Error(ErrorCode::unavailable, "create container", creation.request.id()).because("the sandbox ends");
+  if (ending_)
+    throw Error(ErrorCode::unavailable, "create container", creation.request.id())
+        .because("the sandbox ends");
   if (sandbox_) return sandbox_;
   sandbox::SandboxOptions options;
   options.namespace_name = options_.namespace_name;
@@ -218,7 +223,8 @@ OwnedPath TaskService::make_state_dir(const std::string& id, const std::string& 
           .because("process " + std::to_string(old->sandbox_pid) + " runs a container of this name");
     sandbox::clean_up_dead_sandbox(path);
     if (!make_folder_in(options_.root, path))
-      throw Error(ErrorCode::already_exists, "make state folder", path).because("another process has just made it");
+      throw Error(ErrorCode::already_exists, "make state folder", path)
+          .because("another process has just made it");
   }
   OwnedPath made(path);
   oci::State state;
@@ -257,9 +263,12 @@ sandbox::SandboxEvents TaskService::sandbox_events() {
     event.set_container_id(id);
     events_.tell(make_event("/tasks/oom", event));
   };
-  events.sandbox_died = [](const std::string& reason) { spdlog::error("the virtual machine is gone: {}", reason); };
+  events.sandbox_died = [](const std::string& reason) {
+    spdlog::error("the virtual machine is gone: {}", reason);
+  };
   events.log = [](sandbox::LogLevel level, const std::string& text) {
-    constexpr std::array levels = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+    constexpr std::array levels = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
+                                   spdlog::level::err};
     spdlog::log(levels.at(static_cast<std::size_t>(level)), "{}", text);
   };
   return events;

@@ -12,7 +12,8 @@
 namespace nacre::shim {
 namespace {
 
-// After SIGKILL. The guest may be stopped or gone; whoever cannot end one process in that time ends the sandbox.
+// After SIGKILL. The guest may be stopped or gone; whoever cannot end one process in that time ends the
+// sandbox.
 constexpr auto kill_patience = std::chrono::seconds(10);
 
 Event delete_event(const sandbox::ProcessState& state) {
@@ -83,7 +84,8 @@ void TaskService::forget_task(const std::string& id) noexcept {
   if (options_.door != Door::containerd) return;
   const std::lock_guard lock(mutex_);
   // The sandbox's journal lies in the folder of its first container.
-  if (record->state_dir.path() != sandbox_state_dir_.path() || tasks_.empty()) record->state_dir.remove_tree();
+  if (record->state_dir.path() != sandbox_state_dir_.path() || tasks_.empty())
+    record->state_dir.remove_tree();
 }
 
 void TaskService::connection_closed(ttrpc::ConnectionId connection) {
@@ -102,8 +104,10 @@ void TaskService::end_orphans(const TaskTable::Orphans& orphans) noexcept {
     return;
   }
   // Those being created are ended by their call when it sees that it was cancelled.
-  for (const auto& id : orphans.containers) end_container(id);
-  for (const auto& [id, exec_id] : orphans.execs) end_exec(id, exec_id);
+  for (const auto& id : orphans.containers)
+    end_container(id);
+  for (const auto& [id, exec_id] : orphans.execs)
+    end_exec(id, exec_id);
 }
 
 void TaskService::end_container(const std::string& id) noexcept {
@@ -121,14 +125,16 @@ void TaskService::end_container(const std::string& id) noexcept {
 void TaskService::end_exec(const std::string& id, const std::string& exec_id) noexcept {
   try {
     const auto sandbox = sandbox_of(id);
-    if (!kill_and_wait(*sandbox, id, exec_id)) spdlog::warn("exec {} of container {} has not ended", exec_id, id);
+    if (!kill_and_wait(*sandbox, id, exec_id))
+      spdlog::warn("exec {} of container {} has not ended", exec_id, id);
     delete_process(sandbox, id, exec_id);
   } catch (const Error& error) {
     spdlog::warn("{}", error.what());
   }
 }
 
-// The only container goes: faster with all of its sandbox than by itself. A create that is at work fails by it.
+// The only container goes: faster with all of its sandbox than by itself. A create that is at work fails by
+// it.
 void TaskService::end_everything() noexcept {
   shutdown();
   for (const auto& id : tasks_.ids()) {

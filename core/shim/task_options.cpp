@@ -15,8 +15,7 @@ bool is_type(const ttrpc::wire::Any& any, std::string_view name) {
   return url == name || (url.ends_with(name) && url[url.size() - name.size() - 1] == '/');
 }
 
-template <typename Message>
-Message unpack(const ttrpc::wire::Any& any) {
+template <typename Message> Message unpack(const ttrpc::wire::Any& any) {
   Message message;
   if (!message.ParseFromString(any.value()))
     throw Error(ErrorCode::invalid_argument, "read task options", any.type_url()).because("they are damaged");

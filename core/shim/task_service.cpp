@@ -15,8 +15,7 @@ namespace {
 
 namespace task = ttrpc::task;
 
-template <typename Message>
-Message parse(const ttrpc::Request& request) {
+template <typename Message> Message parse(const ttrpc::Request& request) {
   Message message;
   if (!message.ParseFromString(request.payload))
     throw Error(ErrorCode::invalid_argument, "read request", request.method)
@@ -26,10 +25,14 @@ Message parse(const ttrpc::Request& request) {
 
 containerd::v1::types::Status to_wire(sandbox::ProcessStatus status) {
   switch (status) {
-  case sandbox::ProcessStatus::created: return containerd::v1::types::CREATED;
-  case sandbox::ProcessStatus::running: return containerd::v1::types::RUNNING;
-  case sandbox::ProcessStatus::stopped: return containerd::v1::types::STOPPED;
-  case sandbox::ProcessStatus::paused: return containerd::v1::types::PAUSED;
+  case sandbox::ProcessStatus::created:
+    return containerd::v1::types::CREATED;
+  case sandbox::ProcessStatus::running:
+    return containerd::v1::types::RUNNING;
+  case sandbox::ProcessStatus::stopped:
+    return containerd::v1::types::STOPPED;
+  case sandbox::ProcessStatus::paused:
+    return containerd::v1::types::PAUSED;
   }
   return containerd::v1::types::UNKNOWN;
 }
@@ -48,8 +51,7 @@ Event start_event(const task::StartRequest& request, int pid) {
   return make_event("/tasks/exec-started", event);
 }
 
-template <typename Message>
-Event container_event(const char* topic, const std::string& id) {
+template <typename Message> Event container_event(const char* topic, const std::string& id) {
   Message event;
   event.set_container_id(id);
   return make_event(topic, event);
@@ -83,7 +85,8 @@ std::string TaskService::dispatch(const ttrpc::Request& request) {
   const auto& method = request.method;
   const auto connection = request.connection;
   if (method == "State") return state(parse<task::StateRequest>(request)).SerializeAsString();
-  if (method == "Create") return create(parse<task::CreateTaskRequest>(request), connection).SerializeAsString();
+  if (method == "Create")
+    return create(parse<task::CreateTaskRequest>(request), connection).SerializeAsString();
   if (method == "Start") return start(parse<task::StartRequest>(request)).SerializeAsString();
   if (method == "Delete") return remove(parse<task::DeleteRequest>(request)).SerializeAsString();
   if (method == "Pids") return pids(parse<task::PidsRequest>(request)).SerializeAsString();
@@ -96,7 +99,8 @@ std::string TaskService::dispatch(const ttrpc::Request& request) {
   if (method == "Update") return update(parse<task::UpdateTaskRequest>(request)).SerializeAsString();
   if (method == "Stats") return stats(parse<task::StatsRequest>(request)).SerializeAsString();
   if (method == "Connect") return connect(parse<task::ConnectRequest>(request)).SerializeAsString();
-  if (method == "Checkpoint") throw Error(ErrorCode::unimplemented, "checkpoint container").because("not yet");
+  if (method == "Checkpoint")
+    throw Error(ErrorCode::unimplemented, "checkpoint container").because("not yet");
   throw Error(ErrorCode::unimplemented, "call", method).because("the Task API has no such method");
 }
 
@@ -170,7 +174,8 @@ task::PidsResponse TaskService::pids(const task::PidsRequest& request) {
 task::StatsResponse TaskService::stats(const task::StatsRequest& request) {
   const auto state = sandbox_of(request.id())->state(request.id(), "");
   if (state.pid == 0 || state.status == sandbox::ProcessStatus::stopped)
-    throw Error(ErrorCode::not_found, "read statistics of container", request.id()).because("it does not run");
+    throw Error(ErrorCode::not_found, "read statistics of container", request.id())
+        .because("it does not run");
   task::StatsResponse response;
   *response.mutable_stats() = cgroup_stats(state.pid);
   return response;
@@ -181,15 +186,15 @@ task::ConnectResponse TaskService::connect(const task::ConnectRequest& request) 
   task::ConnectResponse response;
   response.set_shim_pid(static_cast<std::uint32_t>(::getpid()));
   try {
-    response.set_task_pid(
-        static_cast<std::uint32_t>(sandbox_of(request.id())->state(request.id(), "").pid));
+    response.set_task_pid(static_cast<std::uint32_t>(sandbox_of(request.id())->state(request.id(), "").pid));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::not_found) throw;
   }
   return response;
 }
 
-ttrpc::wire::Empty TaskService::exec(const task::ExecProcessRequest& request, ttrpc::ConnectionId connection) {
+ttrpc::wire::Empty TaskService::exec(const task::ExecProcessRequest& request,
+                                     ttrpc::ConnectionId connection) {
   const auto sandbox = sandbox_of(request.id());
   oci::check_id(request.exec_id(), "exec id");
   const auto options = read_exec_options(request.spec());
@@ -235,7 +240,8 @@ ttrpc::wire::Empty TaskService::exec(const task::ExecProcessRequest& request, tt
 ttrpc::wire::Empty TaskService::kill(const task::KillRequest& request) {
   const auto sandbox = sandbox_of(request.id());
   if (request.signal() > static_cast<std::uint32_t>(SIGRTMAX))
-    throw Error(ErrorCode::invalid_argument, "send signal", std::to_string(request.signal())).because("no such signal");
+    throw Error(ErrorCode::invalid_argument, "send signal", std::to_string(request.signal()))
+        .because("no such signal");
   try {
     sandbox->kill(request.id(), request.exec_id(), static_cast<int>(request.signal()), request.all());
   } catch (const Error& error) {

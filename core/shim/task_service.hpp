@@ -1,5 +1,5 @@
-// The Task API of one sandbox: the same for containerd and for `nacre`, which differ in how stdio, options and state
-// folders come (Door). Turns each call into one of sandbox::Sandbox and tells the events.
+// The Task API of one sandbox: the same for containerd and for `nacre`, which differ in how stdio, options
+// and state folders come (Door). Turns each call into one of sandbox::Sandbox and tells the events.
 #pragma once
 
 #include "sandbox/sandbox.hpp"
@@ -24,15 +24,16 @@ struct TaskServiceOptions {
   std::string namespace_name; // containerd's; empty at the command line
   std::string root;           // state folders are <root>/<id>
   std::string sandbox_id;
-  std::string socket;         // this sandbox's ttrpc socket
+  std::string socket; // this sandbox's ttrpc socket
   // At the command line those of the process's own arguments; a Create's options come first.
   std::string config_file;
   bool systemd_cgroup = false;
 };
 
 class TaskService {
- public:
-  // `changed`: a container has gone, by a call or otherwise; `stop`: the process is to end. Both from any thread.
+public:
+  // `changed`: a container has gone, by a call or otherwise; `stop`: the process is to end. Both from any
+  // thread.
   TaskService(TaskServiceOptions options, DescriptorSocket& descriptors, EventSink events,
               std::function<void()> changed, std::function<void()> stop);
   ~TaskService();
@@ -47,7 +48,7 @@ class TaskService {
   // Ends all that is left; further creates fail. State folders stay for a later delete.
   void shutdown() noexcept;
 
- private:
+private:
   using SandboxPointer = std::shared_ptr<sandbox::Sandbox>;
 
   std::string dispatch(const ttrpc::Request& request);

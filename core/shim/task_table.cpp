@@ -5,7 +5,9 @@
 namespace nacre::shim {
 namespace {
 
-Error no_container(const std::string& id) { return Error(ErrorCode::not_found, "find container", id); }
+Error no_container(const std::string& id) {
+  return Error(ErrorCode::not_found, "find container", id);
+}
 
 } // namespace
 
@@ -115,7 +117,8 @@ std::optional<TaskRecord> TaskTable::take(const std::string& id) {
 std::vector<std::string> TaskTable::ids() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
-  for (const auto& [id, task] : tasks_) ids.push_back(id);
+  for (const auto& [id, task] : tasks_)
+    ids.push_back(id);
   return ids;
 }
 

@@ -1,5 +1,6 @@
-// What the Task service knows of its containers beside the Sandbox: how they came, their stdio's names and keepers, and
-// what ends with which connection. All access goes through one mutex that is never held across a call that blocks.
+// What the Task service knows of its containers beside the Sandbox: how they came, their stdio's names and
+// keepers, and what ends with which connection. All access goes through one mutex that is never held across a
+// call that blocks.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -27,16 +28,16 @@ struct ProcessRecord {
 struct TaskRecord {
   std::string bundle;
   OwnedPath state_dir;
-  std::string mounted_rootfs;  // empty: containerd asked for no mounts
+  std::string mounted_rootfs; // empty: containerd asked for no mounts
   bool creating = true;
-  bool cancelled = false;      // its creator has gone before the answer
+  bool cancelled = false; // its creator has gone before the answer
   ttrpc::ConnectionId creator = 0;
   std::optional<ttrpc::ConnectionId> ends_with;
   std::map<std::string, ProcessRecord> processes; // by exec id; "" is the first process
 };
 
 class TaskTable {
- public:
+public:
   // Throws Error(already_exists).
   void reserve(const std::string& id, TaskRecord record);
   // The create has succeeded. False: it was cancelled meanwhile.
@@ -66,7 +67,7 @@ class TaskTable {
   };
   Orphans connection_closed(ttrpc::ConnectionId connection);
 
- private:
+private:
   const ProcessRecord& find_process(const std::string& id, const std::string& exec_id) const;
   mutable std::mutex mutex_;
   std::map<std::string, TaskRecord> tasks_;

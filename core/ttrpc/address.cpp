@@ -28,6 +28,8 @@ std::string socket_path(std::string_view root, std::string_view namespace_name, 
   return path;
 }
 
-std::string descriptor_socket_path(std::string_view socket_path) { return std::string(socket_path) + ".fd"; }
+std::string descriptor_socket_path(std::string_view socket_path) {
+  return std::string(socket_path) + ".fd";
+}
 
 } // namespace nacre::ttrpc

@@ -1,5 +1,5 @@
-// Where a sandbox's sockets are. They do not lie in the state folder, whose path may be longer than a unix socket
-// address can hold (Docker's roots are).
+// Where a sandbox's sockets are. They do not lie in the state folder, whose path may be longer than a unix
+// socket address can hold (Docker's roots are).
 #pragma once
 
 #include <string>

@@ -29,7 +29,8 @@ void wait_for_input(int fd, const std::optional<Clock::time_point>& deadline, st
     if (ready > 0) return;
     if (ready < 0 && errno != EINTR) throw_errno("wait for the sandbox process");
     if (ready == 0)
-      throw Error(ErrorCode::deadline_exceeded, "call", method).because("the sandbox process has not answered in time");
+      throw Error(ErrorCode::deadline_exceeded, "call", method)
+          .because("the sandbox process has not answered in time");
   }
 }
 
@@ -47,7 +48,9 @@ UniqueFd connect_unix(const std::string& path, int type) {
   return socket;
 }
 
-Client Client::connect(const std::string& path) { return Client(connect_unix(path, SOCK_STREAM)); }
+Client Client::connect(const std::string& path) {
+  return Client(connect_unix(path, SOCK_STREAM));
+}
 
 std::uint32_t Client::send(std::string_view service, std::string_view method, std::string_view payload,
                            Timeout timeout) {
@@ -109,7 +112,8 @@ std::optional<std::string> Client::take_answer(std::uint32_t stream) {
   while (auto frame = reader_.next()) {
     if (frame->stream != stream || frame->type != static_cast<std::uint8_t>(FrameType::response)) continue;
     if (frame->oversized)
-      throw Error(ErrorCode::resource_exhausted, "receive an answer").because("it is longer than ttrpc's 4 MiB");
+      throw Error(ErrorCode::resource_exhausted, "receive an answer")
+          .because("it is longer than ttrpc's 4 MiB");
     wire::Response response;
     if (!response.ParseFromString(frame->payload))
       throw Error(ErrorCode::internal, "receive an answer").because("it is no ttrpc response");

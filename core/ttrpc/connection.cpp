@@ -66,7 +66,8 @@ void Connection::append_locked(std::uint32_t stream, const wire::Response& respo
 void Connection::write_locked() {
   std::size_t sent = 0;
   while (sent < out_.size()) {
-    const auto count = ::send(socket_.get(), out_.data() + sent, out_.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto count =
+        ::send(socket_.get(), out_.data() + sent, out_.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count >= 0)
       sent += static_cast<std::size_t>(count);
     else if (errno == EAGAIN)

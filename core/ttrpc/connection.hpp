@@ -1,5 +1,5 @@
-// One connection of the server: its socket, the requests that wait for an answer, and the answers that wait for the
-// peer. Shared by the loop's thread and those that answer.
+// One connection of the server: its socket, the requests that wait for an answer, and the answers that wait
+// for the peer. Shared by the loop's thread and those that answer.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -15,7 +15,7 @@
 namespace nacre::ttrpc {
 
 class Connection : public std::enable_shared_from_this<Connection> {
- public:
+public:
   Connection(EventLoop& loop, ServerLimits limits, ConnectionId id, UniqueFd socket);
 
   ConnectionId id() const { return id_; }
@@ -26,14 +26,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   enum class Admission { accepted, stream_in_use, too_many };
   Admission begin(std::uint32_t stream, std::size_t bytes); // counts a request until it is answered
   Responder responder(std::uint32_t stream);
-  void flush();  // the socket takes more
-  void close();  // further answers are dropped
+  void flush();            // the socket takes more
+  void close();            // further answers are dropped
   bool overflowed() const; // the peer does not read its answers
 
   // From any thread.
   void send(std::uint32_t stream, const wire::Response& response);
 
- private:
+private:
   friend struct Responder::Pending;
   void answer(std::uint32_t stream, const wire::Response& response); // ends what begin() started
   void write_locked();

@@ -105,7 +105,8 @@ std::string DescriptorConnection::send(std::span<const PassedDescriptor> descrip
   send_packet(socket_.get(), bundle.SerializeAsString(), fds);
   const auto packet = receive_packet(socket_.get(), 0);
   if (packet.end)
-    throw Error(ErrorCode::unavailable, "pass descriptors").because("the sandbox process closed the connection");
+    throw Error(ErrorCode::unavailable, "pass descriptors")
+        .because("the sandbox process closed the connection");
   nacre::task::v1::FdBundleReply reply;
   if (!reply.ParseFromString(packet.payload))
     throw Error(ErrorCode::internal, "pass descriptors").because("the answer is no FdBundleReply");

@@ -1,5 +1,5 @@
-// Descriptors beside ttrpc: what `nacre create` and `exec` inherit travels over a SOCK_SEQPACKET socket, and the Task
-// call names it as fd://TOKEN/SLOT (docs/architecture.md).
+// Descriptors beside ttrpc: what `nacre create` and `exec` inherit travels over a SOCK_SEQPACKET socket, and
+// the Task call names it as fd://TOKEN/SLOT (docs/architecture.md).
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -17,8 +17,8 @@ inline constexpr std::uint32_t descriptor_protocol_version = 1; // state.json: p
 inline constexpr std::uint32_t slot_stdin = 0;
 inline constexpr std::uint32_t slot_stdout = 1;
 inline constexpr std::uint32_t slot_stderr = 2;
-inline constexpr std::uint32_t slot_holder = 3;    // the holder's control socket, our end
-inline constexpr std::uint32_t slot_preserved = 4; // and up: --preserve-fds, in order
+inline constexpr std::uint32_t slot_holder = 3;           // the holder's control socket, our end
+inline constexpr std::uint32_t slot_preserved = 4;        // and up: --preserve-fds, in order
 inline constexpr std::size_t bundle_descriptors_max = 64; // a packet carries no more
 
 struct PassedDescriptor {
@@ -32,10 +32,10 @@ std::string make_token();
 // "fd://TOKEN/SLOT", what a Task call's stdin, stdout and stderr say.
 std::string descriptor_uri(std::string_view token, std::uint32_t slot);
 
-// A connection to a sandbox's descriptor socket. Keep it open until the Task call that names the token has answered:
-// bundles that no call has taken are closed with it.
+// A connection to a sandbox's descriptor socket. Keep it open until the Task call that names the token has
+// answered: bundles that no call has taken are closed with it.
 class DescriptorConnection {
- public:
+public:
   // Throws Error as Client::connect does.
   static DescriptorConnection connect(const std::string& descriptor_socket_path);
 
@@ -44,7 +44,7 @@ class DescriptorConnection {
 
   int fd() const { return socket_.get(); }
 
- private:
+private:
   explicit DescriptorConnection(UniqueFd socket) : socket_(std::move(socket)) {}
   UniqueFd socket_;
 };

@@ -32,7 +32,8 @@ void EventLoop::change(int fd, std::uint32_t events) {
   if (found == watches_.end()) return;
   epoll_event event{};
   event.events = events;
-  event.data.u64 = static_cast<std::uint64_t>(found->second->generation) << 32 | static_cast<std::uint32_t>(fd);
+  event.data.u64 =
+      static_cast<std::uint64_t>(found->second->generation) << 32 | static_cast<std::uint32_t>(fd);
   check_errno(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event), "watch descriptor");
 }
 
@@ -56,7 +57,8 @@ void EventLoop::run_posted() {
     const std::lock_guard lock(mutex_);
     tasks.swap(posted_);
   }
-  for (auto& task : tasks) task();
+  for (auto& task : tasks)
+    task();
 }
 
 void EventLoop::dispatch(std::uint64_t tag, std::uint32_t events) {
@@ -71,7 +73,8 @@ void EventLoop::run() {
   while (running_) {
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
     if (count < 0 && errno != EINTR) throw_errno("wait for events");
-    for (int i = 0; i < count; ++i) dispatch(events[i].data.u64, events[i].events);
+    for (int i = 0; i < count; ++i)
+      dispatch(events[i].data.u64, events[i].events);
   }
 }
 

@@ -1,5 +1,5 @@
-// One epoll loop on one thread: sockets, signals and timers of the sandbox process wait here, so that an idle process
-// needs a single thread of its own.
+// One epoll loop on one thread: sockets, signals and timers of the sandbox process wait here, so that an idle
+// process needs a single thread of its own.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -14,15 +14,15 @@
 namespace nacre::ttrpc {
 
 class EventLoop {
- public:
+public:
   using Handler = std::function<void(std::uint32_t events)>; // EPOLL* bits
 
   EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // On the loop's thread, or before run(). The descriptor stays the caller's: remove() before closing it. Handlers may
-  // add, change and remove any descriptor, their own too.
+  // On the loop's thread, or before run(). The descriptor stays the caller's: remove() before closing it.
+  // Handlers may add, change and remove any descriptor, their own too.
   void add(int fd, std::uint32_t events, Handler handler);
   void change(int fd, std::uint32_t events);
   void remove(int fd);
@@ -34,7 +34,7 @@ class EventLoop {
   void run();
   void stop(); // from any thread; what was posted before still runs
 
- private:
+private:
   struct Watch {
     std::uint32_t generation; // tells a descriptor's number from its reuse within one batch of events
     Handler handler;

@@ -10,12 +10,14 @@ namespace {
 
 std::uint32_t read_big_endian(std::string_view bytes) {
   std::uint32_t value = 0;
-  for (int i = 0; i < 4; ++i) value = value << 8 | static_cast<std::uint8_t>(bytes[i]);
+  for (int i = 0; i < 4; ++i)
+    value = value << 8 | static_cast<std::uint8_t>(bytes[i]);
   return value;
 }
 
 void append_big_endian(std::string& out, std::uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>(value >> shift));
 }
 
 } // namespace

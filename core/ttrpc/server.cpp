@@ -13,7 +13,9 @@
 namespace nacre::ttrpc {
 namespace {
 
-UniqueFd open_spare() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+UniqueFd open_spare() {
+  return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 void refuse(Connection& connection, std::uint32_t stream, ErrorCode code, std::string_view message) {
   wire::Response response;
@@ -60,8 +62,8 @@ void Server::stop_listening() {
 }
 
 void Server::accept_one() {
-  // The listener may be a blocking descriptor that `nacre` made; a client that is gone again would block accept().
-  // poll said that one is there, and Linux leaves it in the queue.
+  // The listener may be a blocking descriptor that `nacre` made; a client that is gone again would block
+  // accept(). poll said that one is there, and Linux leaves it in the queue.
   UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (socket && connections_.size() < limits_.connections) {
     add_connection(std::move(socket));
@@ -93,7 +95,8 @@ void Server::readable(const std::shared_ptr<Connection>& connection) {
   const auto count = ::recv(connection->fd(), bytes, sizeof(bytes), MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) {
-    close(connection->id(), connection->reader().inside_frame() ? "the peer left in the middle of a message" : "");
+    close(connection->id(),
+          connection->reader().inside_frame() ? "the peer left in the middle of a message" : "");
     return;
   }
   connection->reader().feed(std::string_view(bytes, static_cast<std::size_t>(count)));
@@ -105,7 +108,8 @@ void Server::readable(const std::shared_ptr<Connection>& connection) {
 // False: the connection has been closed.
 bool Server::take_frame(const std::shared_ptr<Connection>& connection, Frame frame) {
   if (frame.oversized) {
-    refuse(*connection, frame.stream, ErrorCode::resource_exhausted, "message is longer than ttrpc's limit of 4 MiB");
+    refuse(*connection, frame.stream, ErrorCode::resource_exhausted,
+           "message is longer than ttrpc's limit of 4 MiB");
     return true;
   }
   if (frame.type == static_cast<std::uint8_t>(FrameType::response)) {
@@ -118,7 +122,8 @@ bool Server::take_frame(const std::shared_ptr<Connection>& connection, Frame fra
   }
   if (frame.type != static_cast<std::uint8_t>(FrameType::request)) return true; // for peers of the future
   if (frame.stream % 2 != 1) {
-    refuse(*connection, frame.stream, ErrorCode::invalid_argument, "StreamID must be odd for client initiated streams");
+    refuse(*connection, frame.stream, ErrorCode::invalid_argument,
+           "StreamID must be odd for client initiated streams");
     return true;
   }
   wire::Request envelope;
@@ -132,9 +137,11 @@ bool Server::take_frame(const std::shared_ptr<Connection>& connection, Frame fra
     close(connection->id(), "stream " + std::to_string(frame.stream) + " was used again before its answer");
     return false;
   case Connection::Admission::too_many:
-    refuse(*connection, frame.stream, ErrorCode::resource_exhausted, "too many calls of this connection are unanswered");
+    refuse(*connection, frame.stream, ErrorCode::resource_exhausted,
+           "too many calls of this connection are unanswered");
     return true;
-  case Connection::Admission::accepted: break;
+  case Connection::Admission::accepted:
+    break;
   }
   dispatch(connection, frame.stream,
            Request{std::move(*envelope.mutable_service()), std::move(*envelope.mutable_method()),
@@ -151,9 +158,8 @@ void Server::dispatch(const std::shared_ptr<Connection>& connection, std::uint32
   }
   // A copyable function object must hold its request by pointer to be moved into the queue without copies.
   auto held = std::make_shared<Request>(std::move(request));
-  workers_->submit([handler = service->second, held, responder] {
-    run_handler(*handler, std::move(*held), responder);
-  });
+  workers_->submit(
+      [handler = service->second, held, responder] { run_handler(*handler, std::move(*held), responder); });
 }
 
 void Server::close(ConnectionId id, const std::string& reason) {

@@ -1,4 +1,5 @@
-// The serving end of ttrpc: connections live on an EventLoop, handlers run on workers, answers come from any thread.
+// The serving end of ttrpc: connections live on an EventLoop, handlers run on workers, answers come from any
+// thread.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -27,16 +28,16 @@ struct Request {
 
 class Connection;
 
-// The answer to one request; may be kept and used later from any thread, and copied. The first answer counts, others
-// are ignored, and so are answers to a connection that is gone. When the last copy goes without an answer the caller
-// gets an internal error.
+// The answer to one request; may be kept and used later from any thread, and copied. The first answer counts,
+// others are ignored, and so are answers to a connection that is gone. When the last copy goes without an
+// answer the caller gets an internal error.
 class Responder {
- public:
+public:
   Responder() = default;
   void reply(std::string payload) const; // a serialized response message
   void fail(const std::exception& error) const;
 
- private:
+private:
   friend class Connection;
   struct Pending;
   explicit Responder(std::shared_ptr<Pending> pending) : pending_(std::move(pending)) {}
@@ -48,14 +49,14 @@ using Handler = std::function<void(Request, Responder)>;
 
 struct ServerLimits {
   std::size_t connections = 64;
-  std::size_t requests_per_connection = 4096;       // unanswered; a Wait may be open for days
+  std::size_t requests_per_connection = 4096;          // unanswered; a Wait may be open for days
   std::size_t request_bytes_per_connection = 8u << 20; // of unanswered requests
   std::size_t answer_bytes_per_connection = 16u << 20; // that the peer does not read
   std::size_t workers = 64;
 };
 
 class Server {
- public:
+public:
   // `log` gets a sentence for every connection that is closed for a fault of its peer; on the loop's thread.
   Server(EventLoop& loop, ServerLimits limits, std::function<void(const std::string&)> log);
   ~Server(); // on the loop's thread or after it has ended: closes the connections, waits for the workers
@@ -73,7 +74,7 @@ class Server {
   void stop_listening();
   std::size_t connection_count() const { return connections_.size(); }
 
- private:
+private:
   friend class Connection;
   void accept_one();
   void readable(const std::shared_ptr<Connection>& connection);

@@ -11,7 +11,12 @@ constexpr std::size_t message_max = 64 << 10; // a status must fit into a frame 
 // Length of the UTF-8 sequence at the start of `text`, 0 when there is none.
 std::size_t sequence_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
   if (length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
@@ -23,7 +28,8 @@ std::size_t sequence_length(std::string_view text) {
   return length;
 }
 
-// proto3 strings are UTF-8, and Go refuses a whole response for one bad byte; an error may quote a path with any bytes.
+// proto3 strings are UTF-8, and Go refuses a whole response for one bad byte; an error may quote a path with
+// any bytes.
 std::string printable(std::string_view text) {
   std::string out;
   for (text = text.substr(0, message_max); !text.empty();) {
@@ -46,8 +52,10 @@ ErrorCode known_code(int code) {
   case ErrorCode::aborted:
   case ErrorCode::unimplemented:
   case ErrorCode::internal:
-  case ErrorCode::unavailable: return static_cast<ErrorCode>(code);
-  default: return ErrorCode::unknown;
+  case ErrorCode::unavailable:
+    return static_cast<ErrorCode>(code);
+  default:
+    return ErrorCode::unknown;
   }
 }
 

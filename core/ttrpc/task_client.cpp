@@ -15,16 +15,14 @@ Response TaskClient::call(const char* method, const Request& request, Timeout ti
 
 namespace {
 
-template <typename Request>
-Request for_process(const std::string& id, const std::string& exec_id) {
+template <typename Request> Request for_process(const std::string& id, const std::string& exec_id) {
   Request request;
   request.set_id(id);
   request.set_exec_id(exec_id);
   return request;
 }
 
-template <typename Request>
-Request for_task(const std::string& id) {
+template <typename Request> Request for_task(const std::string& id) {
   Request request;
   request.set_id(id);
   return request;
@@ -56,7 +54,8 @@ task::PidsResponse TaskClient::pids(const std::string& id, Timeout timeout) {
   return call<task::PidsResponse>("Pids", for_task<task::PidsRequest>(id), timeout);
 }
 
-void TaskClient::kill(const std::string& id, const std::string& exec_id, int signal, bool all, Timeout timeout) {
+void TaskClient::kill(const std::string& id, const std::string& exec_id, int signal, bool all,
+                      Timeout timeout) {
   auto request = for_process<task::KillRequest>(id, exec_id);
   request.set_signal(static_cast<std::uint32_t>(signal));
   request.set_all(all);
@@ -80,13 +79,18 @@ task::WaitResponse TaskClient::wait(const std::string& id, const std::string& ex
   return call<task::WaitResponse>("Wait", for_process<task::WaitRequest>(id, exec_id), timeout);
 }
 
-void TaskClient::pause(const std::string& id) { call<wire::Empty>("Pause", for_task<task::PauseRequest>(id)); }
+void TaskClient::pause(const std::string& id) {
+  call<wire::Empty>("Pause", for_task<task::PauseRequest>(id));
+}
 
-void TaskClient::resume(const std::string& id) { call<wire::Empty>("Resume", for_task<task::ResumeRequest>(id)); }
+void TaskClient::resume(const std::string& id) {
+  call<wire::Empty>("Resume", for_task<task::ResumeRequest>(id));
+}
 
 void TaskClient::update(const std::string& id, const std::string& resources_json) {
   auto request = for_task<task::UpdateTaskRequest>(id);
-  request.mutable_resources()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
+  request.mutable_resources()->set_type_url(
+      "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
   request.mutable_resources()->set_value(resources_json);
   call<wire::Empty>("Update", request);
 }

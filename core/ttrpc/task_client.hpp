@@ -1,4 +1,5 @@
-// The Task API as calls. One connection to one sandbox process; rules of threads and errors are those of Client.
+// The Task API as calls. One connection to one sandbox process; rules of threads and errors are those of
+// Client.
 #pragma once
 
 #include "ttrpc/client.hpp"
@@ -17,28 +18,32 @@ inline constexpr const char* task_service_v3 = "containerd.task.v3.Task"; // the
 namespace task = ::containerd::task::v2;
 
 // Wraps a message as Any, with its full name as type.
-template <typename Message>
-void pack_any(wire::Any& any, const Message& message) {
+template <typename Message> void pack_any(wire::Any& any, const Message& message) {
   any.set_type_url(message.GetTypeName());
   message.SerializeToString(any.mutable_value());
 }
 
 class TaskClient {
- public:
+public:
   explicit TaskClient(Client client) : client_(std::move(client)) {}
   static TaskClient connect(const std::string& path) { return TaskClient(Client::connect(path)); }
 
   task::CreateTaskResponse create(const task::CreateTaskRequest& request, Timeout timeout = std::nullopt);
-  task::StartResponse start(const std::string& id, const std::string& exec_id = {}, Timeout timeout = std::nullopt);
-  task::DeleteResponse remove(const std::string& id, const std::string& exec_id = {}, Timeout timeout = std::nullopt);
+  task::StartResponse start(const std::string& id, const std::string& exec_id = {},
+                            Timeout timeout = std::nullopt);
+  task::DeleteResponse remove(const std::string& id, const std::string& exec_id = {},
+                              Timeout timeout = std::nullopt);
   void exec(const task::ExecProcessRequest& request, Timeout timeout = std::nullopt);
-  task::StateResponse state(const std::string& id, const std::string& exec_id = {}, Timeout timeout = std::nullopt);
+  task::StateResponse state(const std::string& id, const std::string& exec_id = {},
+                            Timeout timeout = std::nullopt);
   task::PidsResponse pids(const std::string& id, Timeout timeout = std::nullopt);
   // not_found when the process has ended.
-  void kill(const std::string& id, const std::string& exec_id, int signal, bool all, Timeout timeout = std::nullopt);
+  void kill(const std::string& id, const std::string& exec_id, int signal, bool all,
+            Timeout timeout = std::nullopt);
   void resize_pty(const std::string& id, const std::string& exec_id, int rows, int columns);
   void close_stdin(const std::string& id, const std::string& exec_id);
-  task::WaitResponse wait(const std::string& id, const std::string& exec_id = {}, Timeout timeout = std::nullopt);
+  task::WaitResponse wait(const std::string& id, const std::string& exec_id = {},
+                          Timeout timeout = std::nullopt);
   void pause(const std::string& id);
   void resume(const std::string& id);
   void update(const std::string& id, const std::string& resources_json);
@@ -48,7 +53,7 @@ class TaskClient {
 
   Client& client() { return client_; }
 
- private:
+private:
   template <typename Response, typename Request>
   Response call(const char* method, const Request& request, Timeout timeout = std::nullopt);
 

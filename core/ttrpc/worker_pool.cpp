@@ -44,8 +44,7 @@ void WorkerPool::serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    const bool woken =
-        work_or_end_.wait_for(lock, idle_life, [this] { return ending_ || !queue_.empty(); });
+    const bool woken = work_or_end_.wait_for(lock, idle_life, [this] { return ending_ || !queue_.empty(); });
     --idle_;
     if (queue_.empty() && (ending_ || !woken)) break;
     auto work = std::move(queue_.front());

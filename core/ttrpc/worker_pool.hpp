@@ -10,7 +10,7 @@
 namespace nacre::ttrpc {
 
 class WorkerPool {
- public:
+public:
   // Work beyond `threads_max` at a time waits in a queue.
   explicit WorkerPool(std::size_t threads_max) : threads_max_(threads_max) {}
   ~WorkerPool(); // finishes what is queued and waits for it
@@ -20,7 +20,7 @@ class WorkerPool {
   // From any thread. `work` must not throw.
   void submit(std::function<void()> work);
 
- private:
+private:
   void serve();
 
   const std::size_t threads_max_;

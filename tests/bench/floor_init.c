@@ -1,6 +1,6 @@
-/* The floor of `tools/dev bench start`: what a guest must do at the least to run one container. It loads the modules
- * that the share and the port need, mounts the share, moves the root as the agent does (crun's pivot_root needs it),
- * and lets crun run the bundle with its stdio on the agent's port. Nothing else. */
+/* The floor of `tools/dev bench start`: what a guest must do at the least to run one container. It loads the
+ * modules that the share and the port need, mounts the share, moves the root as the agent does (crun's
+ * pivot_root needs it), and lets crun run the bundle with its stdio on the agent's port. Nothing else. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -15,14 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void die(const char *what) {
+static void die(const char* what) {
   printf("floor: %s: %s\n", what, strerror(errno));
   reboot(RB_AUTOBOOT);
 }
 
 static char modules[65536];
 
-static void load_file(const char *path) {
+static void load_file(const char* path) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) die(path);
   if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST) die(path);
@@ -30,8 +30,8 @@ static void load_file(const char *path) {
 }
 
 /* The line `name file dependency...` of a module in the image's list; the dependencies come in load order. */
-static const char *line_of(const char *name, size_t length) {
-  const char *line = modules;
+static const char* line_of(const char* name, size_t length) {
+  const char* line = modules;
   while (*line) {
     if (strncmp(line, name, length) == 0 && line[length] == ' ') return line;
     line = strchr(line, '\n');
@@ -41,12 +41,12 @@ static const char *line_of(const char *name, size_t length) {
   return NULL;
 }
 
-static void load(const char *name, size_t length, int dependencies) {
-  const char *line = line_of(name, length);
+static void load(const char* name, size_t length, int dependencies) {
+  const char* line = line_of(name, length);
   if (!line) return; /* built in */
-  const char *file = line + length + 1;
+  const char* file = line + length + 1;
   size_t file_length = strcspn(file, " \n");
-  const char *rest = file + file_length;
+  const char* rest = file + file_length;
   while (dependencies && *rest == ' ') {
     rest++;
     size_t dependency = strcspn(rest, " \n");
@@ -59,22 +59,23 @@ static void load(const char *name, size_t length, int dependencies) {
 }
 
 static void load_modules(void) {
-  static const char *const names[] = {"virtio_pci", "virtio_console", "9pnet_virtio", "9p"};
+  static const char* const names[] = {"virtio_pci", "virtio_console", "9pnet_virtio", "9p"};
   int fd = open(MODULE_LIST, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || read(fd, modules, sizeof modules - 1) < 0) die(MODULE_LIST);
   close(fd);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) load(names[i], strlen(names[i]), 1);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    load(names[i], strlen(names[i]), 1);
 }
 
-static void mount_or_die(const char *source, const char *target, const char *type, unsigned long flags,
-                         const char *data) {
+static void mount_or_die(const char* source, const char* target, const char* type, unsigned long flags,
+                         const char* data) {
   mkdir(target, 0755);
   if (mount(source, target, type, flags, data) < 0 && errno != EBUSY) die(target);
 }
 
 static int open_port(void) {
-  DIR *folder = opendir("/sys/class/virtio-ports");
-  struct dirent *entry;
+  DIR* folder = opendir("/sys/class/virtio-ports");
+  struct dirent* entry;
   if (!folder) die("/sys/class/virtio-ports");
   while ((entry = readdir(folder))) {
     char path[512], name[64] = "";
@@ -115,8 +116,8 @@ int main(void) {
     dup2(port, 0);
     dup2(port, 1);
     dup2(port, 2);
-    char *const words[] = {"/usr/bin/crun", "--cgroup-manager=cgroupfs", "--root", "/run/crun", "run", "--bundle",
-                           "/run/nacre/share/pod/bundle", "floor", NULL};
+    char* const words[] = {"/usr/bin/crun", "--cgroup-manager=cgroupfs",   "--root", "/run/crun", "run",
+                           "--bundle",      "/run/nacre/share/pod/bundle", "floor",  NULL};
     execv(words[0], words);
     _exit(127);
   }

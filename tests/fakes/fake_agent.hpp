@@ -17,7 +17,7 @@ namespace nacre::fakes {
 using StdioServer = grpc::ServerReaderWriter<agent::v1::StdioFrame, agent::v1::StdioFrame>;
 
 class FakeAgent : public agent::v1::Agent::Service {
- public:
+public:
   FakeAgent() {
     grpc::ServerBuilder builder;
     builder.RegisterService(this);
@@ -36,7 +36,8 @@ class FakeAgent : public agent::v1::Agent::Service {
 
   std::function<grpc::Status(StdioServer&)> on_stdio;
   std::function<grpc::Status(const agent::v1::SignalProcessRequest&)> on_signal;
-  std::function<grpc::Status(const agent::v1::EventsRequest&, grpc::ServerWriter<agent::v1::Event>&)> on_events;
+  std::function<grpc::Status(const agent::v1::EventsRequest&, grpc::ServerWriter<agent::v1::Event>&)>
+      on_events;
 
   grpc::Status Stdio(grpc::ServerContext*, StdioServer* stream) override {
     return on_stdio ? on_stdio(*stream) : grpc::Status::OK;
@@ -50,7 +51,7 @@ class FakeAgent : public agent::v1::Agent::Service {
     return on_events ? on_events(*request, *writer) : grpc::Status::OK;
   }
 
- private:
+private:
   std::unique_ptr<grpc::Server> server_;
 };
 

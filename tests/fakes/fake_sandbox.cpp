@@ -1,5 +1,5 @@
-// The Sandbox class without a virtual machine, for tests of what stands above it: a container's process runs on the
-// host, in its rootfs when there is one. Annotations of the bundle steer it:
+// The Sandbox class without a virtual machine, for tests of what stands above it: a container's process runs
+// on the host, in its rootfs when there is one. Annotations of the bundle steer it:
 //   fake.create = "fail"    create_container throws
 //   fake.create = "block"   create_container blocks until shutdown() is called
 #include "sandbox/sandbox.hpp"
@@ -32,7 +32,7 @@ struct FakeProcess {
   json::object document; // the OCI process object
   std::string rootfs;
   std::unique_ptr<launch::Holder> holder;
-  UniqueFd go; // a created process waits for its end
+  UniqueFd go;           // a created process waits for its end
   pid_t real_pid = 0;    // the holder's pid is what callers see
   std::string state_dir; // of a container whose state.json is kept; else empty
   std::vector<std::function<void(const ProcessState&)>> waiting;
@@ -41,7 +41,8 @@ struct FakeProcess {
 std::vector<std::string> strings(const json::object& object, const char* key) {
   std::vector<std::string> values;
   if (const auto* list = object.if_contains(key); list && list->is_array())
-    for (const auto& value : list->as_array()) values.emplace_back(value.as_string());
+    for (const auto& value : list->as_array())
+      values.emplace_back(value.as_string());
   return values;
 }
 
@@ -55,7 +56,8 @@ void note(const FakeProcess& process, oci::Status status) {
 
 std::vector<char*> pointers(std::vector<std::string>& values) {
   std::vector<char*> out;
-  for (auto& value : values) out.push_back(value.data());
+  for (auto& value : values)
+    out.push_back(value.data());
   out.push_back(nullptr);
   return out;
 }
@@ -66,7 +68,8 @@ std::vector<char*> pointers(std::vector<std::string>& values) {
   ::setsid();
   const int null = ::open("/dev/null", O_RDWR);
   const int sources[]{process.io.in.get(), process.io.out.get(), process.io.err.get()};
-  for (int i = 0; i < 3; ++i) ::dup2(sources[i] >= 0 ? sources[i] : null, i);
+  for (int i = 0; i < 3; ++i)
+    ::dup2(sources[i] >= 0 ? sources[i] : null, i);
   ::dup2(go, 3);
   ::close_range(4, ~0u, 0);
   sigset_t none;
@@ -146,14 +149,17 @@ void Sandbox::Impl::ended(const std::shared_ptr<FakeProcess>& process, int statu
     changed.notify_all();
   }
   if (events.exited) events.exited(state);
-  for (const auto& callback : waiting) callback(state);
+  for (const auto& callback : waiting)
+    callback(state);
 }
 
 Sandbox::Sandbox(SandboxOptions, SandboxEvents events) : impl_(std::make_unique<Impl>()) {
   impl_->events = std::move(events);
 }
 
-Sandbox::~Sandbox() { shutdown(); }
+Sandbox::~Sandbox() {
+  shutdown();
+}
 
 int Sandbox::create_container(CreateRequest request) {
   std::ifstream file(request.bundle + "/config.json");
@@ -162,10 +168,12 @@ int Sandbox::create_container(CreateRequest request) {
   const auto config = json::parse(text.str()).as_object();
   std::string steering;
   if (const auto* annotations = config.if_contains("annotations"))
-    if (const auto* value = annotations->as_object().if_contains("fake.create")) steering = value->as_string().c_str();
+    if (const auto* value = annotations->as_object().if_contains("fake.create"))
+      steering = value->as_string().c_str();
   std::unique_lock lock(impl_->mutex);
   if (impl_->down) throw Error(ErrorCode::unavailable, "create container", request.container_id);
-  if (steering == "fail") throw Error(ErrorCode::failed_precondition, "create container").because("told to fail");
+  if (steering == "fail")
+    throw Error(ErrorCode::failed_precondition, "create container").because("told to fail");
   if (steering == "block") {
     impl_->changed.wait(lock, [this] { return impl_->down; });
     throw Error(ErrorCode::aborted, "create container").because("shut down");
@@ -177,7 +185,8 @@ int Sandbox::create_container(CreateRequest request) {
   process->holder = std::move(request.holder);
   process->document = config.at("process").as_object();
   if (const auto* root = config.if_contains("root")) {
-    const auto path = std::filesystem::path(request.bundle) / root->as_object().at("path").as_string().c_str();
+    const auto path =
+        std::filesystem::path(request.bundle) / root->as_object().at("path").as_string().c_str();
     if (std::filesystem::exists(path / "bin")) process->rootfs = path;
   }
   impl_->processes[{request.container_id, ""}] = process;
@@ -187,7 +196,9 @@ int Sandbox::create_container(CreateRequest request) {
   return pid;
 }
 
-int Sandbox::start_container(const std::string& container_id) { return start_exec(container_id, ""); }
+int Sandbox::start_container(const std::string& container_id) {
+  return start_exec(container_id, "");
+}
 
 void Sandbox::add_exec(ExecRequest request) {
   const std::lock_guard lock(impl_->mutex);
@@ -205,7 +216,8 @@ int Sandbox::start_exec(const std::string& container_id, const std::string& exec
   const std::lock_guard lock(impl_->mutex);
   const auto process = impl_->find(container_id, exec_id);
   if (process->state.status != ProcessStatus::created)
-    throw Error(ErrorCode::failed_precondition, "start container", container_id).because("it has been started");
+    throw Error(ErrorCode::failed_precondition, "start container", container_id)
+        .because("it has been started");
   if (process->state.pid == 0) impl_->spawn(process);
   process->state.status = ProcessStatus::running;
   note(*process, oci::Status::running);
@@ -217,7 +229,8 @@ void Sandbox::kill(const std::string& container_id, const std::string& exec_id, 
   const std::lock_guard lock(impl_->mutex);
   const auto process = impl_->find(container_id, exec_id);
   if (process->state.status == ProcessStatus::stopped)
-    throw Error(ErrorCode::failed_precondition, "kill container", container_id).because("container not running");
+    throw Error(ErrorCode::failed_precondition, "kill container", container_id)
+        .because("container not running");
   ::kill(process->real_pid, signal);
 }
 
@@ -291,12 +304,17 @@ void Sandbox::shutdown() noexcept {
     impl_->changed.notify_all();
     threads.swap(impl_->threads);
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
 }
 
-Timeline& Sandbox::timeline() { return impl_->timeline; }
+Timeline& Sandbox::timeline() {
+  return impl_->timeline;
+}
 
-void clean_up_dead_sandbox(const std::string& state_dir) { std::filesystem::remove_all(state_dir); }
+void clean_up_dead_sandbox(const std::string& state_dir) {
+  std::filesystem::remove_all(state_dir);
+}
 
 Timeline::Scope Timeline::phase(std::string name, std::string object) {
   const std::lock_guard lock(mutex_);

@@ -218,6 +218,8 @@ class Podman(Engine):
             f'static_dir = "{self.folder}/libpod"\ntmp_dir = "{self.folder}/p-tmp"\nvolume_path = "{self.folder}/volumes"\n'
             f'[engine.runtimes]\nnacre = ["{place.nacre}"]\n')
         self._exits.enter_context(CgroupParent("/libpod_parent"))
+        if backend == "cni":
+            self._exits.enter_context(CniBridge())
         self._exits.callback(self.clean)
         self("load", "--input", self.image).ok()
 
@@ -233,8 +235,23 @@ class Podman(Engine):
         wait_for_processes_of(self.folder)  # conmon has `podman container cleanup` run after the end
         self("rm", "--all", "--force", "--time", "0")
         wait_for_processes_of(self.folder)
-        for network in ("cni-podman0", "podman0"):
-            subprocess.run(["ip", "link", "delete", network], capture_output=True)
+
+
+class CniBridge:
+    """podman's bridge, which CNI makes for the first container and never removes: here while the engine is."""
+
+    name = "cni-podman0"
+    made = False
+
+    def __enter__(self):
+        if not os.path.exists(f"/sys/class/net/{self.name}"):
+            subprocess.run(["ip", "link", "add", self.name, "type", "bridge"], check=True)
+            self.made = True
+        return self
+
+    def __exit__(self, *failure):
+        if self.made:
+            subprocess.run(["ip", "link", "delete", self.name], check=True)
 
 
 class CgroupParent:

@@ -23,11 +23,14 @@ HelloKey key_of(char byte) {
   return key;
 }
 
-std::string bytes_of(const HelloKey& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
+std::string bytes_of(const HelloKey& key) {
+  return {reinterpret_cast<const char*>(key.data()), key.size()};
+}
 
 std::string length_of(std::size_t length) {
   std::string bytes;
-  for (int i = 0; i < 4; ++i) bytes += static_cast<char>((length >> (8 * i)) & 0xff);
+  for (int i = 0; i < 4; ++i)
+    bytes += static_cast<char>((length >> (8 * i)) & 0xff);
   return bytes;
 }
 
@@ -69,7 +72,8 @@ TEST_CASE("the reply is found after what an earlier conversation left on the cha
   const std::string noise(15, 'n'); // nearly the nonce
   const std::string stream = noise + "x" + bytes_of(nonce) + length_of(3) + "abcREST";
   std::size_t taken = 0;
-  for (std::size_t i = 0; i < stream.size() && !parser.complete(); ++i) taken += parser.feed(stream.substr(i, 1));
+  for (std::size_t i = 0; i < stream.size() && !parser.complete(); ++i)
+    taken += parser.feed(stream.substr(i, 1));
   CHECK(parser.complete());
   CHECK(parser.payload() == "abc");
   CHECK(stream.substr(taken) == "REST");
@@ -150,6 +154,7 @@ TEST_CASE("waiting goes on while there are signs of life and ends when they stop
 
 TEST_CASE("words of the guest are bounded, on one line and valid UTF-8") {
   CHECK(clean_guest_words("crun: \"x\"\n") == "crun: \"x\"");
-  CHECK(clean_guest_words("a\xff" "b\xc3\xa9\xc2\x9b") == "a?b\xc3\xa9");
+  CHECK(clean_guest_words("a\xff"
+                          "b\xc3\xa9\xc2\x9b") == "a?b\xc3\xa9");
   CHECK(clean_guest_words(std::string(100000, 'x')).size() == guest_words_limit);
 }

@@ -9,8 +9,8 @@
 #include <csignal>
 #include <fcntl.h>
 #include <future>
-#include <sys/socket.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -42,7 +42,8 @@ std::string read_to_end(int fd) {
   std::string all;
   char bytes[65536];
   ssize_t got;
-  while ((got = ::read(fd, bytes, sizeof(bytes))) > 0) all.append(bytes, static_cast<std::size_t>(got));
+  while ((got = ::read(fd, bytes, sizeof(bytes))) > 0)
+    all.append(bytes, static_cast<std::size_t>(got));
   return all;
 }
 
@@ -219,7 +220,8 @@ TEST_CASE("a sleeping reader stops its own channel only, and nothing is lost whe
   const std::string text(stdio_window_bytes, 'o');
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
-    for (std::size_t i = 0; i < text.size(); i += 65536) peer.send(Frame::STDOUT, i, text.substr(i, 65536));
+    for (std::size_t i = 0; i < text.size(); i += 65536)
+      peer.send(Frame::STDOUT, i, text.substr(i, 65536));
     peer.send(Frame::STDOUT, text.size(), "", true);
     peer.send(Frame::STDERR, 0, "still here", true);
     peer.drain();
@@ -248,7 +250,8 @@ TEST_CASE("a guest that sends more than its credit loses its stream") {
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     std::uint64_t offset = 0;
-    for (int i = 0; i < 64; ++i, offset += 65536) peer.send(Frame::STDOUT, offset, std::string(65536, 'x'));
+    for (int i = 0; i < 64; ++i, offset += 65536)
+      peer.send(Frame::STDOUT, offset, std::string(65536, 'x'));
     Frame frame;
     while (server.Read(&frame)) {
     }
@@ -354,15 +357,16 @@ TEST_CASE("closing stdin sends what waits first") {
 
 TEST_CASE("the guest's refusal reaches the caller in its own words") {
   Fixture f;
-  f.agent.on_signal = [](const auto&) { return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such\nprocess"); };
+  f.agent.on_signal = [](const auto&) {
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such\nprocess");
+  };
   f.client = f.agent.connect(f.loop);
   nacre::agent::v1::SignalProcessRequest request;
   request.set_container_id("c1");
   CHECK_THROWS_WITH(f.client->signal_process(request, 20s), "signal container \"c1\": no such process");
   std::promise<std::string> words;
-  f.client->signal_process_async(request, 20s, [&](const std::optional<Error>& error) {
-    words.set_value(error ? error->what() : "");
-  });
+  f.client->signal_process_async(
+      request, 20s, [&](const std::optional<Error>& error) { words.set_value(error ? error->what() : ""); });
   CHECK(words.get_future().get() == "signal container \"c1\": no such process");
 }
 

@@ -20,7 +20,8 @@ using nacre::UniqueFd;
 
 TEST_CASE("an error names the operation, the object, the cause and the remedy in one sentence") {
   const auto error = Error::from_errno(ENOENT, "open guest kernel", "/no/vmlinux").hint("build it");
-  CHECK(std::string(error.what()) == "open guest kernel \"/no/vmlinux\": No such file or directory; build it");
+  CHECK(std::string(error.what()) ==
+        "open guest kernel \"/no/vmlinux\": No such file or directory; build it");
   CHECK(error.code() == ErrorCode::not_found);
   CHECK(error.error_number() == ENOENT);
 }
@@ -67,7 +68,8 @@ TEST_CASE("a process is named by pid and start time, whatever it calls itself") 
   const pid_t child = ::fork();
   if (child == 0) {
     ::prctl(PR_SET_NAME, ") R 1 (2");
-    for (;;) ::pause();
+    for (;;)
+      ::pause();
   }
   const auto first = ProcessIdentity::of(child);
   REQUIRE(first);

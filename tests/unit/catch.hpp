@@ -15,7 +15,9 @@ using Catch::Approx; // global in 2.13
 
 namespace Catch::Matchers {
 // The name that 3 gave to the matcher of a part of a string.
-inline auto ContainsSubstring(const std::string& part) { return Contains(part); }
+inline auto ContainsSubstring(const std::string& part) {
+  return Contains(part);
+}
 } // namespace Catch::Matchers
 
 #endif

@@ -186,7 +186,8 @@ TEST_CASE("a holder is small") {
   long pss = 0, own = 0;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("Pss:")) pss = std::stol(line.substr(4));
-    if (line.starts_with("Anonymous:")) own = std::stol(line.substr(10)); // of the program all pages are shared
+    if (line.starts_with("Anonymous:"))
+      own = std::stol(line.substr(10)); // of the program all pages are shared
   }
   std::cout << "holder: " << pss << " KiB proportional set size, " << own << " KiB of it its own\n";
   CHECK(pss > 0);

@@ -91,8 +91,9 @@ TEST_CASE("the guest gets no network namespace, no host paths of namespaces, no 
 TEST_CASE("sysctls of the network come with the guest's own network namespace, since crun asks for one") {
   const std::string text = config;
   const std::string marker = "\"cgroupsPath\"";
-  Made made({"c1", true, false},
-            std::string(text).insert(text.find(marker), "\"sysctl\": {\"net.ipv4.ping_group_range\": \"0 1\"}, "));
+  Made made(
+      {"c1", true, false},
+      std::string(text).insert(text.find(marker), "\"sysctl\": {\"net.ipv4.ping_group_range\": \"0 1\"}, "));
   const auto& last = made.linux_section()["namespaces"].as_array().back();
   CHECK(last == json::object{{"type", "network"}, {"path", "/proc/1/ns/net"}});
 }

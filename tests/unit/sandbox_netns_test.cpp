@@ -22,7 +22,7 @@ namespace {
 
 // A network namespace of the test's own, made by a child; commands run in it.
 class PrivateNetns {
- public:
+public:
   PrivateNetns() {
     int ready[2], leave[2];
     REQUIRE(::pipe(ready) == 0);
@@ -36,7 +36,8 @@ class PrivateNetns {
     }
     char byte = 'n';
     if (::read(ready[0], &byte, 1) != 1) byte = 'n';
-    for (const int fd : {ready[0], ready[1], leave[0]}) ::close(fd);
+    for (const int fd : {ready[0], ready[1], leave[0]})
+      ::close(fd);
     leave_ = UniqueFd(leave[1]);
     made_ = byte == 'y';
     fd_ = UniqueFd(::open(("/proc/" + std::to_string(pid_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
@@ -53,7 +54,7 @@ class PrivateNetns {
     REQUIRE(std::system(("nsenter --net=/proc/" + std::to_string(pid_) + "/ns/net " + command).c_str()) == 0);
   }
 
- private:
+private:
   pid_t pid_;
   UniqueFd leave_, fd_;
   bool made_ = false;

@@ -80,7 +80,8 @@ TEST_CASE("hierarchies of a hybrid host are found once each") {
 
 TEST_CASE("of an endless text the last lines are kept, cleaned, as one line") {
   TextTail tail(64);
-  for (int i = 0; i < 1000; ++i) tail.append("noise noise noise\n");
+  for (int i = 0; i < 1000; ++i)
+    tail.append("noise noise noise\n");
   tail.append("\x1b[1;31mpanic\x1b[0m: \x07not syncing\r\n\r\n  \nlast");
   CHECK(tail.text().size() <= 64);
   CHECK(tail.last_lines(30) == "panic: not syncing | last");
@@ -137,11 +138,12 @@ TEST_CASE("a limit that cannot be read is refused by name") {
 }
 
 TEST_CASE("a failed start names the phase, the plugin and everybody's last words") {
-  const auto error = report_failure(Error(ErrorCode::unavailable, "wait for the agent").because("its channel was closed"),
-                                    {"agent", "hypervisor/qemu", "1.2", "exited with status 1", "no such file", "panic"});
+  const auto error =
+      report_failure(Error(ErrorCode::unavailable, "wait for the agent").because("its channel was closed"),
+                     {"agent", "hypervisor/qemu", "1.2", "exited with status 1", "no such file", "panic"});
   const std::string text = error.what();
-  for (const char* part : {"wait for the agent: its channel was closed", "phase \"agent\"", "hypervisor/qemu 1.2",
-                           "exited with status 1", "no such file", "panic"})
+  for (const char* part : {"wait for the agent: its channel was closed", "phase \"agent\"",
+                           "hypervisor/qemu 1.2", "exited with status 1", "no such file", "panic"})
     CHECK_THAT(text, Catch::Matchers::ContainsSubstring(part));
   CHECK(error.code() == ErrorCode::unavailable);
 }

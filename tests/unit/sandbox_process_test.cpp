@@ -42,7 +42,9 @@ void send(StdioServer& stream, Frame::Channel channel, const std::string& bytes,
 struct Fixture {
   Fixture() {
     GuestProcess::Callbacks callbacks;
-    callbacks.stopping = [this](GuestProcess& p) { log += "stopping " + std::to_string(p.state().exit_status) + ";"; };
+    callbacks.stopping = [this](GuestProcess& p) {
+      log += "stopping " + std::to_string(p.state().exit_status) + ";";
+    };
     callbacks.stopped = [this](GuestProcess&, const ProcessState&) {
       log += "stopped;";
       over.set_value();
@@ -50,7 +52,8 @@ struct Fixture {
     callbacks.holder_died = [](GuestProcess&) {};
     ProcessIo io;
     io.out = std::move(out.write_end);
-    process = GuestProcess::create(loop, [this] { return client; }, "c1", "", "/bundle", std::move(io), callbacks);
+    process = GuestProcess::create(
+        loop, [this] { return client; }, "c1", "", "/bundle", std::move(io), callbacks);
   }
   ~Fixture() {
     process->lost(255);

@@ -36,7 +36,8 @@ UniqueFd listen_on(const std::string& path, int type) {
 std::string read_all(const UniqueFd& fd) {
   std::string all;
   char bytes[4096];
-  for (ssize_t count; (count = ::read(fd.get(), bytes, sizeof(bytes))) > 0;) all.append(bytes, count);
+  for (ssize_t count; (count = ::read(fd.get(), bytes, sizeof(bytes))) > 0;)
+    all.append(bytes, count);
   return all;
 }
 
@@ -47,7 +48,7 @@ std::pair<UniqueFd, UniqueFd> make_pipe() {
 }
 
 class SandboxUnderTest {
- public:
+public:
   SandboxUnderTest() {
     char name[] = "/tmp/nacre-test-XXXXXX";
     REQUIRE(::mkdtemp(name));
@@ -55,11 +56,13 @@ class SandboxUnderTest {
     state_dir = folder + "/state";
     std::filesystem::create_directory(state_dir);
     std::filesystem::create_directory(folder + "/bundle");
-    const auto calls = listen_on(socket(), SOCK_STREAM), descriptors = listen_on(socket() + ".fd", SOCK_SEQPACKET);
+    const auto calls = listen_on(socket(), SOCK_STREAM),
+               descriptors = listen_on(socket() + ".fd", SOCK_SEQPACKET);
     pid = ::fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
-      const int high_calls = ::fcntl(calls.get(), F_DUPFD, 10), high_descriptors = ::fcntl(descriptors.get(), F_DUPFD, 10);
+      const int high_calls = ::fcntl(calls.get(), F_DUPFD, 10),
+                high_descriptors = ::fcntl(descriptors.get(), F_DUPFD, 10);
       ::dup2(high_calls, 3);
       ::dup2(high_descriptors, 4);
       ::close_range(5, ~0u, 0);
@@ -84,7 +87,8 @@ class SandboxUnderTest {
         << R"({"annotations":)" << annotations << R"(,"process":{"cwd":"/","args":["/bin/sh","-c",")" << shell
         << R"("],"env":["PATH=/usr/bin:/bin"]}})";
   }
-  ttrpc::task::CreateTaskRequest create_request(const std::string& id = "c1", bool end_with_connection = false) const {
+  ttrpc::task::CreateTaskRequest create_request(const std::string& id = "c1",
+                                                bool end_with_connection = false) const {
     nacre::task::v1::CreateOptions options;
     options.set_state_dir(state_dir);
     options.set_end_with_connection(end_with_connection);
@@ -178,7 +182,8 @@ TEST_CASE("execs run beside, and end with the connection when asked to") {
   auto client = sandbox.connect();
   client.create(sandbox.create_request());
   client.start("c1");
-  const auto exec = [&](ttrpc::TaskClient& over, const std::string& id, const std::string& shell, bool with_connection) {
+  const auto exec = [&](ttrpc::TaskClient& over, const std::string& id, const std::string& shell,
+                        bool with_connection) {
     nacre::task::v1::ExecOptions options;
     options.set_process_json(R"({"args":["/bin/sh","-c",")" + shell + R"("],"env":["PATH=/usr/bin:/bin"]})");
     options.set_end_with_connection(with_connection);
@@ -298,8 +303,10 @@ TEST_CASE("SIGTERM ends the containers and leaves their state for a delete") {
 TEST_CASE("unknown calls are unimplemented") {
   SandboxUnderTest sandbox;
   auto client = sandbox.connect();
-  CHECK(code_of([&] { client.client().call(ttrpc::task_service_v2, "Dance", ""); }) == ErrorCode::unimplemented);
-  CHECK_THROWS_WITH(client.client().call(ttrpc::task_service_v2, "Checkpoint", ""), "checkpoint container: not yet");
+  CHECK(code_of([&] { client.client().call(ttrpc::task_service_v2, "Dance", ""); }) ==
+        ErrorCode::unimplemented);
+  CHECK_THROWS_WITH(client.client().call(ttrpc::task_service_v2, "Checkpoint", ""),
+                    "checkpoint container: not yet");
   CHECK(code_of([&] { client.client().call(ttrpc::task_service_v2, "Create", "\xff"); }) ==
         ErrorCode::invalid_argument);
   CHECK(client.connect_task("none").shim_pid() == static_cast<std::uint32_t>(sandbox.pid));

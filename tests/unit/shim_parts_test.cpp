@@ -25,7 +25,9 @@ using namespace nacre::shim;
 
 namespace {
 
-Event named(const std::string& topic) { return {topic, "", ""}; }
+Event named(const std::string& topic) {
+  return {topic, "", ""};
+}
 
 } // namespace
 
@@ -92,15 +94,17 @@ TEST_CASE("start answers a bare address unless containerd asks for more") {
 }
 
 TEST_CASE("arguments come in containerd's form and in ours") {
-  const char* theirs[] = {"shim", "-namespace", "ns", "-address", "/c.sock", "-publish-binary", "/bin/containerd",
-                          "-id", "c1", "-debug", "start"};
+  const char* theirs[] = {
+      "shim", "-namespace", "ns",     "-address", "/c.sock", "-publish-binary", "/bin/containerd",
+      "-id",  "c1",         "-debug", "start"};
   const auto start = parse_arguments(11, theirs);
   CHECK(start.action == Arguments::Action::start);
   CHECK(start.namespace_name == "ns");
   CHECK(start.id == "c1");
   CHECK(start.debug);
-  const char* ours[] = {"shim", "sandbox", "--id", "c1", "--root", "/r", "--state-dir", "/r/c1", "--systemd-cgroup",
-                        "--listen-fd", "3", "--fd-listen-fd", "4"};
+  const char* ours[] = {
+      "shim",  "sandbox",          "--id",        "c1", "--root",         "/r", "--state-dir",
+      "/r/c1", "--systemd-cgroup", "--listen-fd", "3",  "--fd-listen-fd", "4"};
   const auto sandbox = parse_arguments(13, ours);
   CHECK(sandbox.action == Arguments::Action::sandbox);
   CHECK(sandbox.state_dir == "/r/c1");
@@ -160,7 +164,8 @@ TEST_CASE("mount options are flags, propagation and data") {
 }
 
 TEST_CASE("a process's cgroup paths are read from every layout") {
-  const auto hybrid = parse_proc_cgroup("12:pids:/p\n5:cpu,cpuacct:/c/d\n4:memory:/m\n1:name=systemd:/s\n0::/u\n");
+  const auto hybrid =
+      parse_proc_cgroup("12:pids:/p\n5:cpu,cpuacct:/c/d\n4:memory:/m\n1:name=systemd:/s\n0::/u\n");
   CHECK(hybrid.pids == "/p");
   CHECK(hybrid.cpuacct == "/c/d");
   CHECK(hybrid.memory == "/m");

@@ -24,20 +24,21 @@ namespace {
 using Forward = containerd::services::events::ttrpc::v1::ForwardRequest;
 
 class EventServer {
- public:
+public:
   explicit EventServer(const std::string& path) : server_(loop_, {}, [](const std::string&) {}) {
-    server_.add_service("containerd.services.events.ttrpc.v1.Events", [this](ttrpc::Request request,
-                                                                             ttrpc::Responder responder) {
-      const std::lock_guard lock(mutex_);
-      if (refuse > 0) {
-        --refuse;
-        throw Error(ErrorCode::unavailable, "forward");
-      }
-      Forward forward;
-      if (request.method == "Forward" && forward.ParseFromString(request.payload)) events.push_back(forward.envelope());
-      changed_.notify_all();
-      responder.reply({});
-    });
+    server_.add_service("containerd.services.events.ttrpc.v1.Events",
+                        [this](ttrpc::Request request, ttrpc::Responder responder) {
+                          const std::lock_guard lock(mutex_);
+                          if (refuse > 0) {
+                            --refuse;
+                            throw Error(ErrorCode::unavailable, "forward");
+                          }
+                          Forward forward;
+                          if (request.method == "Forward" && forward.ParseFromString(request.payload))
+                            events.push_back(forward.envelope());
+                          changed_.notify_all();
+                          responder.reply({});
+                        });
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -55,13 +56,14 @@ class EventServer {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, 10s, [&] { return events.size() >= count; });
     std::vector<std::string> topics;
-    for (const auto& event : events) topics.push_back(event.topic());
+    for (const auto& event : events)
+      topics.push_back(event.topic());
     return topics;
   }
   std::vector<containerd::services::events::ttrpc::v1::Envelope> events;
   int refuse = 0;
 
- private:
+private:
   std::mutex mutex_;
   std::condition_variable changed_;
   ttrpc::EventLoop loop_;

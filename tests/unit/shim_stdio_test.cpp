@@ -25,7 +25,7 @@ namespace {
 const std::string token(32, 'a');
 
 class Folder {
- public:
+public:
   Folder() {
     char name[] = "/tmp/nacre-test-XXXXXX";
     REQUIRE(::mkdtemp(name));
@@ -39,12 +39,15 @@ class Folder {
   std::string path;
 };
 
-UniqueFd open_file(const std::string& path, int flags) { return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC)); }
+UniqueFd open_file(const std::string& path, int flags) {
+  return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC));
+}
 
 std::string read_all(const UniqueFd& fd) {
   std::string all;
   char bytes[4096];
-  for (ssize_t count; (count = ::read(fd.get(), bytes, sizeof(bytes))) > 0;) all.append(bytes, count);
+  for (ssize_t count; (count = ::read(fd.get(), bytes, sizeof(bytes))) > 0;)
+    all.append(bytes, count);
   return all;
 }
 
@@ -87,14 +90,15 @@ TEST_CASE("stdio URIs are taken apart") {
   const auto descriptor = parse_stdio_uri("fd://" + token + "/2");
   CHECK(descriptor.token == token);
   CHECK(descriptor.slot == 2);
-  for (const std::string bad :
-       {"", "relative", "http://x/y", "file://relative", "fd://short/0", "fifo:///a%2", "fifo:///a%zz", "fifo:///a%00"})
+  for (const std::string bad : {"", "relative", "http://x/y", "file://relative", "fd://short/0",
+                                "fifo:///a%2", "fifo:///a%zz", "fifo:///a%00"})
     CHECK(code_of([&] { parse_stdio_uri(bad); }) == ErrorCode::invalid_argument);
   for (const std::string bad : {"", "x", "1x", "-1", "99999999999"})
     CHECK(code_of([&] { parse_stdio_uri("fd://" + token + "/" + bad); }) == ErrorCode::invalid_argument);
   CHECK(stdio_token({"fd://" + token + "/0", "/fifo", "", false}) == token);
   CHECK(stdio_token({"", "/fifo", "", false}).empty());
-  CHECK_THROWS_AS(stdio_token({"fd://" + token + "/0", "fd://" + std::string(32, 'b') + "/1", "", false}), Error);
+  CHECK_THROWS_AS(stdio_token({"fd://" + token + "/0", "fd://" + std::string(32, 'b') + "/1", "", false}),
+                  Error);
 }
 
 TEST_CASE("an output fifo waits for its reader, outlives it, and ends with us") {
@@ -158,8 +162,9 @@ TEST_CASE("missing stdio is said with its path") {
 TEST_CASE("a logging program gets both streams, its arguments and the container's name") {
   const Folder folder;
   const auto program = folder.path + "/logger";
-  std::ofstream(program) << "#!/bin/sh\nexec 5>&-\n{ echo $CONTAINER_ID $CONTAINER_NAMESPACE $*; cat <&3; cat <&4; } > "
-                         << folder.path << "/log\n";
+  std::ofstream(program)
+      << "#!/bin/sh\nexec 5>&-\n{ echo $CONTAINER_ID $CONTAINER_NAMESPACE $*; cat <&3; cat <&4; } > "
+      << folder.path << "/log\n";
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
   {
     auto opened = open_uris({"", "binary://" + program + "?key=value", "", false});
@@ -168,7 +173,9 @@ TEST_CASE("a logging program gets both streams, its arguments and the container'
     opened.io = {};
   }
   CHECK(text_of(folder.path + "/log") == "c1 ns key value\nout\nerr\n");
-  CHECK(code_of([&] { open_uris({"", "binary://" + folder.path + "/missing", "", false}); }) == ErrorCode::not_found);
+  CHECK(code_of([&] {
+          open_uris({"", "binary://" + folder.path + "/missing", "", false});
+        }) == ErrorCode::not_found);
 }
 
 TEST_CASE("descriptors cross the socket under a token and are taken once") {
@@ -200,8 +207,9 @@ TEST_CASE("descriptors cross the socket under a token and are taken once") {
   CHECK(taken.size() == 2);
   auto opened = open_stdio({"", "fd://" + token + "/1", "", false}, taken, {});
   say(opened.io.out, "through");
-  CHECK(code_of([&] { open_stdio({"", "fd://" + token + "/2", "", false}, taken, {}); }) ==
-        ErrorCode::invalid_argument);
+  CHECK(code_of([&] {
+          open_stdio({"", "fd://" + token + "/2", "", false}, taken, {});
+        }) == ErrorCode::invalid_argument);
   opened.io = {};
   taken.clear();
   CHECK(read_all(read_end) == "through"); // and the end: no copy is left anywhere

@@ -21,7 +21,8 @@ TEST_CASE("frames come out of any cutting of the stream") {
     std::vector<Frame> frames;
     for (std::size_t at = 0; at < stream.size(); at += step) {
       reader.feed(std::string_view(stream).substr(at, step));
-      while (auto frame = reader.next()) frames.push_back(std::move(*frame));
+      while (auto frame = reader.next())
+        frames.push_back(std::move(*frame));
     }
     REQUIRE(frames.size() == 3);
     CHECK(frames[0].payload == "one");

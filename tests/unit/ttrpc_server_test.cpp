@@ -24,7 +24,7 @@ std::pair<UniqueFd, UniqueFd> socket_pair() {
 
 // A server whose loop runs on a thread of its own, with one service "echo".
 class RunningServer {
- public:
+public:
   explicit RunningServer(Handler handler, ServerLimits limits = {})
       : server_(std::make_unique<Server>(loop_, limits, [this](const std::string& line) {
           const std::lock_guard lock(mutex_);
@@ -57,7 +57,7 @@ class RunningServer {
     return log_;
   }
 
- private:
+private:
   EventLoop loop_;
   std::mutex mutex_;
   std::string log_;
@@ -66,14 +66,17 @@ class RunningServer {
   std::thread thread_;
 };
 
-void echo(Request request, Responder responder) { responder.reply(request.method + ":" + request.payload); }
+void echo(Request request, Responder responder) {
+  responder.reply(request.method + ":" + request.payload);
+}
 
 void write_all(const UniqueFd& fd, std::string_view bytes) {
   REQUIRE(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
 }
 
 // The next response on a raw socket; empty when the server closed.
-std::optional<std::pair<std::uint32_t, wire::Response>> read_response(const UniqueFd& fd, FrameReader& reader) {
+std::optional<std::pair<std::uint32_t, wire::Response>> read_response(const UniqueFd& fd,
+                                                                      FrameReader& reader) {
   for (;;) {
     if (auto frame = reader.next()) {
       CHECK(frame->type == 2);
@@ -164,7 +167,8 @@ TEST_CASE("an answer may come later, from another thread, and waiting takes no w
       },
       limits);
   auto socket = server.connect();
-  for (std::uint32_t i = 0; i < 50; ++i) write_all(socket, request_frame(2 * i + 1, "echo", "wait"));
+  for (std::uint32_t i = 0; i < 50; ++i)
+    write_all(socket, request_frame(2 * i + 1, "echo", "wait"));
   all_there.get_future().wait();
   write_all(socket, request_frame(201, "echo", "now"));
   FrameReader reader;
@@ -246,7 +250,8 @@ TEST_CASE("what a peer sends wrongly is refused, and answered where ttrpc says s
     header[1] = 0x50;
     write_all(socket, header);
     const std::string part(1 << 16, 'x');
-    for (std::size_t sent = 0; sent < 0x500000; sent += part.size()) write_all(socket, part);
+    for (std::size_t sent = 0; sent < 0x500000; sent += part.size())
+      write_all(socket, part);
     const auto answer = read_response(socket, reader);
     REQUIRE(answer);
     CHECK(answer->second.status().code() == 8);
@@ -286,7 +291,8 @@ TEST_CASE("a stream number in use, and too many calls, are refused") {
       limits);
   auto socket = server.connect();
   FrameReader reader;
-  for (const std::uint32_t stream : {1, 3, 5, 7}) write_all(socket, request_frame(stream, "echo"));
+  for (const std::uint32_t stream : {1, 3, 5, 7})
+    write_all(socket, request_frame(stream, "echo"));
   const auto answer = read_response(socket, reader);
   REQUIRE(answer);
   CHECK(answer->first == 7);

@@ -23,7 +23,7 @@ PHASES = CREATE + BOOT + START + RUNNING + DELETE
 # victim: (first phase, last phase) in which it is alive when the phase begins.
 ALIVE = {
     "create": ("create.state", "container"),
-    "holder": ("create.task", "netns"),
+    "holder": ("create.task", "running"),
     "sandbox": ("create.holder", "delete"),
     "vmm": ("rootfs", "stop"),
     "delete": ("delete.task", "delete.state"),

@@ -1,5 +1,5 @@
-// The names of capabilities(7) by number. libcap-ng knows them too, but brings the name service switch into a static
-// program with it.
+// The names of capabilities(7) by number. libcap-ng knows them too, but brings the name service switch into a
+// static program with it.
 #pragma once
 
 #include <linux/capability.h>
