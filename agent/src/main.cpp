@@ -3,6 +3,7 @@
 #include "channel.hpp"
 #include "console.hpp"
 #include "error.hpp"
+#include "failpoint.hpp"
 #include "file.hpp"
 #include "kernel_cmdline.hpp"
 #include "modules.hpp"
@@ -74,6 +75,7 @@ void log_grpc(gpr_log_func_args* message) {
   mount_kernel_interfaces();
   const auto cmdline_text = read_file("/proc/cmdline");
   const KernelCmdline cmdline(cmdline_text);
+  failpoint::arm(cmdline.value("nacre.failpoint"));
   const bool vsock = cmdline.value("nacre.channel") == "vsock";
 
   phase.emplace(timeline, "modules", "");
@@ -81,6 +83,7 @@ void log_grpc(gpr_log_func_args* message) {
   load_channel_modules(modules, vsock);
 
   phase.emplace(timeline, "agent", "");
+  failpoint::pass("agent");
   RpcServer server;
   std::atomic<std::size_t> window = default_stdio_window;
   std::thread([&] { serve_channel(vsock, server, window); }).detach();

@@ -1,13 +1,25 @@
 #include "service.hpp"
 
 #include "events_stream.hpp"
+#include "failpoint.hpp"
 #include "resources.hpp"
 #include "status.hpp"
 #include "stdio_stream.hpp"
 #include "tunnel.hpp"
 #include "version.hpp"
 
+#include <utility>
+
 namespace nacre::agent {
+
+namespace {
+
+template <typename Body> grpc::Status answer(const char* call, Body&& body) {
+  failpoint::pass(call);
+  return as_status(std::forward<Body>(body));
+}
+
+} // namespace
 
 grpc::ServerBidiReactor<v1::StdioFrame, v1::StdioFrame>* Service::Stdio(grpc::CallbackServerContext*) {
   return StdioStream::begin([this](const std::string& container, const std::string& exec) {
@@ -36,40 +48,41 @@ NACRE_AGENT_CALL(Check) {
 }
 
 NACRE_AGENT_CALL(CreateSandbox) {
-  return as_status([&] { sandbox_.create(*request); });
+  return answer(__func__, [&] { sandbox_.create(*request); });
 }
 
 NACRE_AGENT_CALL(DestroySandbox) {
-  return as_status([&] { sandbox_.destroy(); });
+  return answer(__func__, [&] { sandbox_.destroy(); });
 }
 
 NACRE_AGENT_CALL(CreateContainer) {
-  return as_status(
-      [&] { reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.create(*request))); });
+  return answer(__func__, [&] {
+    reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.create(*request)));
+  });
 }
 
 NACRE_AGENT_CALL(StartContainer) {
-  return as_status([&] { sandbox_.containers.start(request->container_id()); });
+  return answer(__func__, [&] { sandbox_.containers.start(request->container_id()); });
 }
 
 NACRE_AGENT_CALL(RemoveContainer) {
-  return as_status([&] { sandbox_.containers.remove(request->container_id(), request->force()); });
+  return answer(__func__, [&] { sandbox_.containers.remove(request->container_id(), request->force()); });
 }
 
 NACRE_AGENT_CALL(UpdateContainer) {
-  return as_status([&] { sandbox_.containers.update(request->container_id(), request->resources()); });
+  return answer(__func__, [&] { sandbox_.containers.update(request->container_id(), request->resources()); });
 }
 
 NACRE_AGENT_CALL(PauseContainer) {
-  return as_status([&] { sandbox_.containers.freeze(request->container_id(), true); });
+  return answer(__func__, [&] { sandbox_.containers.freeze(request->container_id(), true); });
 }
 
 NACRE_AGENT_CALL(ResumeContainer) {
-  return as_status([&] { sandbox_.containers.freeze(request->container_id(), false); });
+  return answer(__func__, [&] { sandbox_.containers.freeze(request->container_id(), false); });
 }
 
 NACRE_AGENT_CALL(StatsContainer) {
-  return as_status([&] {
+  return answer(__func__, [&] {
     for (auto& [name, content] : sandbox_.containers.counters(request->container_id())) {
       (*reply->mutable_cgroup())[name] = std::move(content);
     }
@@ -78,44 +91,46 @@ NACRE_AGENT_CALL(StatsContainer) {
 }
 
 NACRE_AGENT_CALL(ExecProcess) {
-  return as_status(
-      [&] { reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.exec(*request))); });
+  return answer(__func__, [&] {
+    reply->set_guest_pid(static_cast<std::uint32_t>(sandbox_.containers.exec(*request)));
+  });
 }
 
 NACRE_AGENT_CALL(SignalProcess) {
-  return as_status([&] { sandbox_.containers.signal(*request); });
+  return answer(__func__, [&] { sandbox_.containers.signal(*request); });
 }
 
 NACRE_AGENT_CALL(ResizePty) {
-  return as_status([&] { sandbox_.containers.resize(*request); });
+  return answer(__func__, [&] { sandbox_.containers.resize(*request); });
 }
 
 NACRE_AGENT_CALL(ListProcesses) {
-  return as_status([&] { sandbox_.containers.list_processes(request->container_id(), *reply); });
+  return answer(__func__, [&] { sandbox_.containers.list_processes(request->container_id(), *reply); });
 }
 
 NACRE_AGENT_CALL(RemoveProcess) {
-  return as_status([&] { sandbox_.containers.remove_process(request->container_id(), request->exec_id()); });
+  return answer(__func__,
+                [&] { sandbox_.containers.remove_process(request->container_id(), request->exec_id()); });
 }
 
 NACRE_AGENT_CALL(UpdateNetwork) {
-  return as_status([&] { sandbox_.network.apply(request->network()); });
+  return answer(__func__, [&] { sandbox_.network.apply(request->network()); });
 }
 
 NACRE_AGENT_CALL(ListNetwork) {
-  return as_status([&] { sandbox_.network.list(*reply->mutable_network()); });
+  return answer(__func__, [&] { sandbox_.network.list(*reply->mutable_network()); });
 }
 
 NACRE_AGENT_CALL(AddStorages) {
-  return as_status([&] { sandbox_.add_storages(*request); });
+  return answer(__func__, [&] { sandbox_.add_storages(*request); });
 }
 
 NACRE_AGENT_CALL(OnlineResources) {
-  return as_status([&] { online_resources(*request, *reply); });
+  return answer(__func__, [&] { online_resources(*request, *reply); });
 }
 
 NACRE_AGENT_CALL(GetGuestDetails) {
-  return as_status([&] { describe_guest(*reply); });
+  return answer(__func__, [&] { describe_guest(*reply); });
 }
 
 NACRE_AGENT_CALL(GetTimeline) {

@@ -6,8 +6,8 @@ namespace nacre::agent {
 
 void OutputChannel::abandon() noexcept {
   ring_.drop(ring_.size());
+  acknowledged_ = sent_;
   ended_ = true;
-  eof_sent_ = true;
   abandoned_ = true;
 }
 
@@ -21,7 +21,7 @@ bool OutputChannel::acknowledge(std::uint64_t offset) {
 }
 
 bool OutputChannel::resume(std::uint64_t offset) {
-  if (abandoned_) return true;
+  if (abandoned_) acknowledged_ = offset;
   if (offset < acknowledged_ || offset > read_end()) return false;
   sent_ = offset;
   eof_sent_ = false;
@@ -29,7 +29,6 @@ bool OutputChannel::resume(std::uint64_t offset) {
 }
 
 std::optional<OutputChannel::Piece> OutputChannel::next() {
-  if (abandoned_) return std::nullopt;
   const auto in_flight = static_cast<std::size_t>(sent_ - acknowledged_);
   const auto credit = window_ - std::min(window_, in_flight);
   const auto length = std::min({ring_.size() - in_flight, credit, largest_stdio_piece});

@@ -37,7 +37,7 @@ public:
   // bounds it, and so a reader that sleeps does not hold back the exit.
   void release_limit(std::size_t pipe_size) noexcept { limit_ = window_ + pipe_size; }
 
-  // Nobody at the host reads any more: there is nothing to keep or send.
+  // Nobody at the host reads any more: nothing is kept, and all that is still sent is the end.
   void abandon() noexcept;
 
   // The host has delivered all before `offset`. False when that was never sent, or has been taken back.

@@ -23,7 +23,7 @@ reaper.become_child()
 
 from harness.runtime import Nacre  # noqa: E402
 
-MODULE_LIST = "/lib/nacre/modules.list"
+MODULE_LIST = "/lib/modules/list"
 SHARE = "/run/nacre/share/pod"
 
 
@@ -65,7 +65,7 @@ class Floor:
         """The product's initrd followed by an archive whose /init replaces the agent's."""
         tree = self.folder / "tree"
         tree.mkdir()
-        tag = self._option(r"mount_tag=([^,]+)")
+        tag = self._option(r'mount_tag"?[=:]"?([^,"}]+)')
         options = "trans=virtio,version=9p2000.L,msize=524288,cache=mmap"
         subprocess.run(["gcc", "-O2", "-static", "-o", tree / "init", Path(__file__).with_name("floor_init.c"),
                         f'-DMODULE_LIST="{MODULE_LIST}"', f'-DSHARE_TAG="{tag}"', f'-DSHARE_OPTIONS="{options}"'],
@@ -82,28 +82,32 @@ class Floor:
         inherited, ours = [], None
         words = list(self.words)
         words[words.index("-initrd") + 1] = str(self.initrd)
-        agent = self._option(r"chardev=([^,]+),.*name=nacre\.agent\.0|name=nacre\.agent\.0.*chardev=([^,]+)")
         for number, word in enumerate(words):
             if match := re.search(r"\bfd=(\d+)", word):
-                near, far = socket.socketpair()
-                inherited.append(far)
-                words[number] = word.replace(match[0], f"fd={far.fileno()}")
-                if f"id={agent}," in word + ",":
-                    ours = near
+                if words[number - 1] == "-add-fd":  # the console, a file that is only written
+                    end = os.open(os.devnull, os.O_WRONLY)
                 else:
-                    inherited.append(near)
-            if word.startswith("local,") or "fsdriver" in word:
+                    near, far = socket.socketpair()
+                    end = far.detach()
+                    if "id=agent," in word:
+                        ours = near
+                    else:
+                        inherited.append(near.detach())
+                inherited.append(end)
+                words[number] = word.replace(match[0], f"fd={end}")
+            if words[number - 1] == "-fsdev":
                 words[number] = re.sub(r"path=[^,]+", f"path={self.share}", word)
         began = time.monotonic()
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   pass_fds=[end.fileno() for end in inherited])
+                                   pass_fds=inherited)
         assert ours, "the command line has no agent channel"
         assert ours.recv(1)
         seconds = time.monotonic() - began
         process.kill()
         process.wait()
-        for end in [*inherited, ours]:
-            end.close()
+        ours.close()
+        for end in inherited:
+            os.close(end)
         return seconds
 
 

@@ -34,7 +34,7 @@ def snapshot():
         "named network namespace": _names("/run/netns"),
         "entry of /dev/shm": _names("/dev/shm"),
         "entry of /tmp": _names("/tmp"),
-        "entry of /run/nacre": _tree("/run/nacre") - {"/run/nacre/s"},  # stays, as /run/nacre itself
+        "entry of /run/nacre": _tree("/run/nacre") - {"/run/nacre/p", "/run/nacre/s"},  # stay, as /run/nacre itself
         "entry of /var/lib/nacre": _tree("/var/lib/nacre"),
         "unix socket": _unix_sockets(),
     }

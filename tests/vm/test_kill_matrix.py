@@ -29,11 +29,24 @@ ALIVE = {
     "delete": ("delete.task", "delete.state"),
 }
 
+# The agent dies inside the guest, in the call (agent.proto) that the host makes in the phase, or before its hello.
+AGENT_DIES_IN = {
+    "agent": "agent",
+    "guest-sandbox": "CreateSandbox",
+    "container": "CreateContainer",
+    "start-network": "SignalProcess",  # a kill of the test's own: the host calls only when links have changed
+    "start": "StartContainer",
+    "running": "SignalProcess",
+    "stop": "RemoveContainer",
+}
+
 
 def cases():
     for victim, (first, last) in ALIVE.items():
         for phase in PHASES[PHASES.index(first) : PHASES.index(last) + 1]:
             yield pytest.param(victim, phase, id=f"{victim}-{phase}")
+    for phase in AGENT_DIES_IN:
+        yield pytest.param("agent", phase, id=f"agent-{phase}")
 
 
 class Life:
@@ -94,7 +107,11 @@ def environment(pid):
         return b""
 
 
-def kill(life, victim):
+def kill(life, victim, phase):
+    if victim == "agent":
+        if AGENT_DIES_IN[phase] == "SignalProcess":
+            life.container.kill("USR1")
+        return
     pid = life.pid_of(victim)
     assert pid, f"{victim} is not alive here; correct ALIVE"
     os.kill(pid, signal.SIGKILL)
@@ -103,6 +120,8 @@ def kill(life, victim):
 
 @pytest.mark.parametrize("victim, phase", cases())
 def test_kill(nacre, victim, phase):
+    if victim == "agent":
+        nacre.configure({"hypervisor.qemu.kernel_params": f"nacre.failpoint={AGENT_DIES_IN[phase]}"})
     life = Life(nacre)
     if phase in RUNNING:
         in_the_running_state(life, victim)
@@ -120,7 +139,7 @@ def during_create(life, victim, phase):
     with Failpoint(phase) as failpoint:
         life.create(failpoint)
         failpoint.wait()
-        kill(life, victim)
+        kill(life, victim, phase)
         failpoint.release()
         code = life.creating.wait(120)
     assert code == (-signal.SIGKILL if victim == "create" else 1), life.container.err
@@ -136,7 +155,7 @@ def during_start(life, victim, phase):
         assert life.creating.wait(240) == 0, life.container.err
         starting = life.nacre.spawn("start", life.container.id)
         failpoint.wait()
-        kill(life, victim)
+        kill(life, victim, phase)
         failpoint.release()
         assert starting.wait(120) == 1
     life.container.delete(force=True).ok()
@@ -146,7 +165,7 @@ def in_the_running_state(life, victim):
     life.create(None)
     assert life.creating.wait(240) == 0, life.container.err
     life.container.start()
-    kill(life, victim)
+    kill(life, victim, "running")
     assert life.container.wait(60) == 137
     assert life.container.status == "stopped"
     life.container.delete().ok()
@@ -161,7 +180,7 @@ def during_delete(life, victim, phase):
         life.container.wait()
         life.deleting = life.nacre.spawn("delete", life.container.id, failpoint=failpoint)
         failpoint.wait()
-        kill(life, victim)
+        kill(life, victim, phase)
         failpoint.release()
         life.deleting.wait(120)
     life.container.delete(force=True).ok()

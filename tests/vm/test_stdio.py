@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from harness.place import fresh_name
 
 HUNDRED_MIB = 100 << 20
 
@@ -122,3 +123,14 @@ def test_a_sleeping_reader_makes_nobody_grow_and_blocks_nobody(nacre):
 def test_an_empty_output_ends_at_once(nacre, box, verb):
     done = nacre.run(nacre.bundle("true")) if verb == "run" else box.exec("true")
     assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("verb", ["run", "exec"])
+def test_an_output_whose_reader_has_gone_ends_its_writer(nacre, box, verb):
+    if verb == "run":
+        process = nacre.spawn("run", "--bundle", nacre.bundle("yes").path, fresh_name(), stdout=subprocess.PIPE)
+    else:
+        process = box.nacre.spawn("exec", box.id, "yes", stdout=subprocess.PIPE)
+    assert process.stdout.read(2) == b"y\n"
+    process.stdout.close()
+    assert process.wait(120) != 0  # SIGPIPE, or what yes makes of EPIPE
