@@ -10,8 +10,9 @@ KernelCmdline::KernelCmdline(std::string_view text) {
     const auto word = text.substr(0, end);
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     const auto equals = word.find('=');
-    if (!word.starts_with("nacre.") || equals == std::string_view::npos) continue;
-    values_[std::string(word.substr(0, equals))] = std::string(word.substr(equals + 1));
+    if (!word.starts_with("nacre.")) continue;
+    values_[std::string(word.substr(0, equals))] =
+        equals == word.npos ? "1" : std::string(word.substr(equals + 1));
   }
 }
 

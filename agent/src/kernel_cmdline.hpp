@@ -1,4 +1,5 @@
-// The kernel command line's words that are for the agent: `nacre.NAME=VALUE`.
+// The kernel command line's words that are for the agent: `nacre.NAME=VALUE`, or `nacre.NAME` for the
+// value 1.
 #pragma once
 
 #include <map>
