@@ -25,7 +25,7 @@ def instructions(nacre, folder, *words):
     done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/callgrind.out",
                            *nacre.command(*words)], capture_output=True, text=True, env=nacre.environment())
     found = re.search(r"Collected : (\d+)", done.stderr)
-    assert found, done.stderr
+    assert done.returncode == 0 and found, done.stderr
     return int(found[1])
 
 
