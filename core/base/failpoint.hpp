@@ -6,7 +6,7 @@
 //   error:words             throw Error(internal, name) because words
 //   kill                    SIGKILL to this process
 // Names are those of the timeline's phases ("vmm", "agent", ...), prefixed by the process for those that are
-// not the sandbox process ("create.", "delete.").
+// not the sandbox process ("create.", "delete."); "undo.NAME" is the playback of a record of that name.
 #pragma once
 
 #include <string_view>

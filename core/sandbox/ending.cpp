@@ -2,6 +2,7 @@
 #include "sandbox/sandbox_impl.hpp"
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "journal/core_undo.hpp"
 #include "plugin/undo.hpp"
 #include "sandbox/host_hooks.hpp"
@@ -308,6 +309,7 @@ void clean_up_dead_sandbox(const std::string& state_dir) {
     std::vector<std::string> damaged;
     for (const auto& record : journal.records(&damaged)) {
       try {
+        failpoint("undo." + record.name);
         if (record.kind == journal::core_kind)
           journal::undo_core(record);
         else
