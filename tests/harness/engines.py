@@ -217,7 +217,7 @@ class Podman(Engine):
             '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\n'
             f'static_dir = "{self.folder}/libpod"\ntmp_dir = "{self.folder}/p-tmp"\nvolume_path = "{self.folder}/volumes"\n'
             f'[engine.runtimes]\nnacre = ["{place.nacre}"]\n')
-        self._exits.enter_context(CgroupParent("/libpod_parent"))
+        self._exits.enter_context(CgroupParent("/libpod_parent", "conmon"))
         if backend == "cni":
             self._exits.enter_context(CniBridge())
         self._exits.callback(self.clean)
@@ -255,13 +255,17 @@ class CniBridge:
 
 
 class CgroupParent:
-    """A cgroup that an engine makes and leaves behind: removed in every hierarchy unless it was there before."""
+    """A cgroup that an engine makes and leaves behind: removed in every hierarchy unless it was there before. Children
+    that are named are made at once, so that they are there around every test of the engine."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, *children):
+        self.name, self.children = name, children
 
     def __enter__(self):
         self._before = set(self._folders())
+        for root in self._roots():
+            for child in self.children:
+                os.makedirs(f"{root}{self.name}/{child}", exist_ok=True)
         return self
 
     def __exit__(self, *failure):
@@ -269,6 +273,12 @@ class CgroupParent:
             if folder not in self._before:
                 with contextlib.suppress(OSError):
                     os.rmdir(folder)
+
+    @staticmethod
+    def _roots():
+        """Of version 1: one a hierarchy; none where version 2 is alone."""
+        return [str(folder) for folder in Path("/sys/fs/cgroup").iterdir() if (folder / "cgroup.procs").exists()
+                and (folder / "tasks").exists()]
 
     def _folders(self):
         """Deepest first."""
