@@ -30,7 +30,8 @@ def test_run_shows_the_guests_kernel_and_the_exit_code(docker):
     done = docker("run", "--rm", *NACRE, IMAGE, "sh", "-c", "uname -r; echo err >&2; exit 7")
     assert done.code == 7, done
     assert done.out.strip() not in ("", os.uname().release)
-    assert done.err == "err\n"
+    # dockerd says so where the host does not forward.
+    assert [line for line in done.err.splitlines() if not line.startswith("WARNING: IPv4 forwarding")] == ["err"]
 
 
 def test_run_carries_stdin(docker):

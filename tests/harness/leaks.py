@@ -98,6 +98,8 @@ def _mounts(processes):
         where = "" if pid in ("self", "1") else f" in {namespace} of process {pid}"
         for line in _read(f"/proc/{pid}/mountinfo").decode(errors="replace").splitlines():
             fields = line.split()
+            if fields[4] == "/run/netns":  # `ip netns add` makes it once a boot, for good
+                continue
             tail = fields[fields.index("-") + 1 :]
             lines.add(f"{fields[4]} ({tail[0]} from {tail[1]}, root {fields[3]}){where}")
     return _scoped(lines)

@@ -51,8 +51,8 @@ def test_run_on_a_terminal_is_usable(nacre):
         terminal.read_until("inside> ", timeout=120)
         terminal.send("stty size\n")
         terminal.read_until("40 120\r\n")
-        terminal.send("sleep 1000\n")
-        terminal.read_until("sleep 1000\r\n")
+        terminal.send("sh -c 'echo u''p; exec sleep 1000'\n")
+        terminal.read_until("\nup\r\n")  # in the foreground by now; its typed line has other letters
         terminal.send("\x03")  # Ctrl-C ends the sleep, not the shell
         terminal.read_until("inside> ")
         terminal.send("sleep 999 &\n")

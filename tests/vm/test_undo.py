@@ -28,7 +28,8 @@ def nothing(container, namespace):
 
 
 # Name of a record: what stays when it is not played back. The processes of a dead sandbox process end with it
-# (PDEATHSIG), so nothing stays without theirs; they are records for where that signal is lost.
+# (PDEATHSIG), so nothing stays for good without theirs; but a VMM takes a while to end, and without that record nobody
+# waits for it, so that it may still be in its cgroup.
 UNDOS = {"remove_cgroup": cgroups, "remove_folder": pod_folders, "tcfilter": qdiscs, "kill_process": nothing}
 
 
@@ -64,4 +65,6 @@ def test_a_clean_up_without_it(nacre, dead, name):
     done = nacre("delete", "--force", container.id, failpoint=f"undo.{name}=error:it was told to")
     assert done.code == 1 and "it was told to" in done.err, done
     for other, left in UNDOS.items():
+        if (name, other) == ("kill_process", "remove_cgroup"):
+            continue
         assert left(*dead) == (before if other == name else []), f"{other} after a clean-up without {name}"
