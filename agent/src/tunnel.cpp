@@ -17,6 +17,7 @@ namespace {
 
 constexpr auto shell = "/bin/busybox";
 constexpr std::size_t most_pending_input = 65536;
+constexpr char end_of_file = '\x04'; // as typed on a terminal
 
 struct Terminal {
   UniqueFd master;
@@ -72,7 +73,10 @@ void TunnelStream::handle(const v1::TunnelFrame& frame) {
     throw Error(Code::resource_exhausted, "the debug console's shell does not read its input");
   }
   input_ += frame.data();
-  if (frame.eof()) input_ += '\x04'; // end of file, as typed on a terminal
+  if (frame.eof()) {
+    input_ended_ = true;
+    input_ += end_of_file;
+  }
   write_input();
 }
 
@@ -136,6 +140,9 @@ void TunnelStream::send_more() {
   const auto n = master_ ? ::read(master_.get(), bytes, sizeof bytes) : 0;
   hung_up_ = n < 0 && errno == EIO; // the shell's side is closed by all who had it
   if (n > 0) {
+    // Input that has ended stays at its end: a shell that changes the terminal's mode drops what was typed
+    // early.
+    if (input_ended_ && input_.empty()) input_ += end_of_file;
     outgoing_.set_data(bytes, static_cast<std::size_t>(n));
   } else if (exited_ && !status_sent_) {
     status_sent_ = true;

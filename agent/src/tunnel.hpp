@@ -49,6 +49,7 @@ private:
   UniqueFd master_;
   EventLoop::Token token_ = 0;
   std::string input_; // for the terminal, not written yet
+  bool input_ended_ = false;
   std::uint32_t exit_status_ = 0;
   bool exited_ = false;
   bool status_sent_ = false;

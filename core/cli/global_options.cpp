@@ -27,6 +27,8 @@ Verbs of a container's life:
 
 Verbs for the operator:
   config    show or check the configuration
+  debug-console
+            open a shell in the guest, outside of its containers
   plugin    list, show or verify plugins
   timeline  show where the time of a start went
 

@@ -18,11 +18,11 @@ struct Verb {
 };
 
 constexpr Verb verbs[] = {
-    {"config", verb_config},     {"create", verb_create}, {"delete", verb_delete},
-    {"exec", verb_exec},         {"kill", verb_kill},     {"features", verb_features},
-    {"list", verb_list},         {"plugin", verb_plugin}, {"run", verb_run},
-    {"spec", verb_spec},         {"start", verb_start},   {"state", verb_state},
-    {"timeline", verb_timeline},
+    {"config", verb_config},     {"create", verb_create},     {"debug-console", verb_debug_console},
+    {"delete", verb_delete},     {"exec", verb_exec},         {"kill", verb_kill},
+    {"features", verb_features}, {"list", verb_list},         {"plugin", verb_plugin},
+    {"run", verb_run},           {"spec", verb_spec},         {"start", verb_start},
+    {"state", verb_state},       {"timeline", verb_timeline},
 };
 
 constexpr std::string_view verbs_of_later[] = {"checkpoint", "events", "pause", "ps",

@@ -7,6 +7,7 @@ namespace nacre::cli {
 
 int verb_config(const GlobalOptions& options);
 int verb_create(const GlobalOptions& options);
+int verb_debug_console(const GlobalOptions& options);
 int verb_delete(const GlobalOptions& options);
 int verb_exec(const GlobalOptions& options);
 int verb_features(const GlobalOptions& options);

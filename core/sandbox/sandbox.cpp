@@ -1,5 +1,6 @@
 #include "sandbox/sandbox.hpp"
 
+#include "agent_client/debug_console.hpp"
 #include "base/error.hpp"
 #include "sandbox/sandbox_impl.hpp"
 
@@ -138,6 +139,14 @@ void Sandbox::on_exit(const std::string& container_id, const std::string& exec_i
 
 ProcessState Sandbox::delete_process(const std::string& container_id, const std::string& exec_id) {
   return exec_id.empty() ? impl_->delete_container(container_id) : impl_->delete_exec(container_id, exec_id);
+}
+
+void Sandbox::open_debug_console(const std::string& container_id, UniqueFd socket, std::uint32_t rows,
+                                 std::uint32_t columns,
+                                 std::function<void(const std::optional<Error>&)> opened) {
+  impl_->find(container_id);
+  agent_client::open_debug_console(impl_->need_agent(), std::move(socket), {rows, columns},
+                                   std::move(opened));
 }
 
 void Sandbox::pause(const std::string& container_id) {

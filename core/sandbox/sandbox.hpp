@@ -3,6 +3,7 @@
 // start_container, exec, delete_container, shutdown) block their caller. All throw nacre::Error.
 #pragma once
 
+#include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "launch/holder.hpp"
 #include "sandbox/timeline.hpp"
@@ -106,6 +107,9 @@ public:
                std::function<void(const ProcessState&)> callback);
   // Removes a stopped process (exec) or container; with the last container goes the VM.
   ProcessState delete_process(const std::string& container_id, const std::string& exec_id);
+  // A shell in the guest, if the configuration has switched it on (agent_client/debug_console.hpp).
+  void open_debug_console(const std::string& container_id, UniqueFd socket, std::uint32_t rows,
+                          std::uint32_t columns, std::function<void(const std::optional<Error>&)> opened);
   void pause(const std::string& container_id);
   void resume(const std::string& container_id);
   void update(const std::string& container_id, const std::string& resources_json);

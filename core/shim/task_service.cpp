@@ -77,6 +77,8 @@ TaskService::~TaskService() = default;
 
 void TaskService::handle(ttrpc::Request request, ttrpc::Responder responder) {
   if (request.method == "Wait") return wait(parse<task::WaitRequest>(request), std::move(responder));
+  if (request.method == "DebugConsole")
+    return debug_console(parse<nacre::task::v1::DebugConsoleRequest>(request), std::move(responder));
   if (request.method == "Shutdown") return end_process(std::move(responder));
   responder.reply(dispatch(request));
 }
@@ -293,6 +295,23 @@ void TaskService::wait(const task::WaitRequest& request, ttrpc::Responder respon
         *response.mutable_exited_at() = to_timestamp(state.exited_at);
         responder.reply(response.SerializeAsString());
       });
+}
+
+void TaskService::debug_console(const nacre::task::v1::DebugConsoleRequest& request,
+                                ttrpc::Responder responder) {
+  const auto sandbox = sandbox_of(request.id());
+  auto bundle = descriptors_.take(request.fd_token());
+  auto socket = bundle.find(ttrpc::slot_stdin);
+  if (socket == bundle.end())
+    throw Error(ErrorCode::invalid_argument, "open the debug console of container", request.id())
+        .because("no socket came with the call");
+  sandbox->open_debug_console(request.id(), std::move(socket->second), request.rows(), request.columns(),
+                              [responder](const std::optional<Error>& error) {
+                                if (error)
+                                  responder.fail(*error);
+                                else
+                                  responder.reply({});
+                              });
 }
 
 void TaskService::end_process(ttrpc::Responder responder) {

@@ -69,6 +69,7 @@ private:
   ttrpc::wire::Empty pause(const ttrpc::task::PauseRequest& request);
   ttrpc::wire::Empty resume(const ttrpc::task::ResumeRequest& request);
   void wait(const ttrpc::task::WaitRequest& request, ttrpc::Responder responder);
+  void debug_console(const nacre::task::v1::DebugConsoleRequest& request, ttrpc::Responder responder);
   void end_process(ttrpc::Responder responder); // Task.Shutdown
 
   // task_create.cpp

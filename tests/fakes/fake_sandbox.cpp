@@ -272,6 +272,11 @@ ProcessState Sandbox::delete_process(const std::string& container_id, const std:
   return process->state;
 }
 
+void Sandbox::open_debug_console(const std::string&, UniqueFd, std::uint32_t, std::uint32_t,
+                                 std::function<void(const std::optional<Error>&)>) {
+  throw Error(ErrorCode::unimplemented, "open the debug console").because("the fake has no guest");
+}
+
 void Sandbox::pause(const std::string& container_id) {
   const std::lock_guard lock(impl_->mutex);
   impl_->find(container_id, "")->state.status = ProcessStatus::paused;

@@ -1,19 +1,17 @@
 # shellcheck shell=bash disable=SC2154 # top, build and stage are set by tools/dev
 # ctest over everything; its summary is the end of the output, the skips with their reasons just before it.
 
-# Passes ctest's output through and puts the list of skips in front of its summary.
+# Passes ctest's output through, line by line as it comes, and puts the list of skips in front of its summary.
 with_skips() {
-  local skips=$1
-  awk -v skips="$skips" '
-    /tests passed, .* tests? failed out of/ {
-      count = 0
-      while ((getline line < skips) > 0) {
-        if (count++ == 0) print "Skipped, with the reason:"
-        print "  " line
-      }
-      if (count > 0) print count " skipped\n"
-    }
-    { print; fflush() }'
+  local skips=$1 line
+  while IFS= read -r line; do
+    if [[ $line == *"tests passed, "*" failed out of "* && -s $skips ]]; then
+      echo "Skipped, with the reason:"
+      sed 's/^/  /' "$skips"
+      printf '%s skipped\n\n' "$(wc -l <"$skips")"
+    fi
+    printf '%s\n' "$line"
+  done
 }
 
 run_tests() {
