@@ -102,11 +102,11 @@ struct Fixture {
   }
   void wait_drained() { REQUIRE(drained.get_future().wait_for(20s) == std::future_status::ready); }
 
+  std::promise<void> drained; // set on the loop's thread, so it outlives the loop
   IoLoop loop;
   FakeAgent agent;
   std::shared_ptr<AgentClient> client;
   std::shared_ptr<StdioPump> pump;
-  std::promise<void> drained;
 };
 
 } // namespace
