@@ -4,6 +4,7 @@
 #include "base/unique_fd.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -15,7 +15,7 @@ with_skips() {
 }
 
 run_tests() {
-  setup build runtime test
+  setup build runtime test other-release
   build_all
   step "test"
   export NACRE_SKIPS=$build/skipped.txt
