@@ -1,7 +1,8 @@
 # Settings and helpers shared by every target of the tree.
 
 # Where things are at run time. Compiled in: no environment variable selects a path.
-set(NACRE_PLUGIN_DIR ${CMAKE_INSTALL_FULL_LIBDIR}/nacre/plugins)
+set(NACRE_PRIVATE_LIB_DIR ${CMAKE_INSTALL_FULL_LIBDIR}/nacre)
+set(NACRE_PLUGIN_DIR ${NACRE_PRIVATE_LIB_DIR}/plugins)
 set(NACRE_LIBEXEC_DIR ${CMAKE_INSTALL_FULL_LIBEXECDIR}/nacre)
 set(NACRE_DATA_DIR ${CMAKE_INSTALL_FULL_DATADIR}/nacre)
 set(NACRE_SYSCONF_DIR ${CMAKE_INSTALL_FULL_SYSCONFDIR}/nacre)

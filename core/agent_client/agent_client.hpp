@@ -21,21 +21,17 @@ namespace nacre::agent_client {
 
 namespace v1 = nacre::agent::v1;
 
-// Something that waits for gRPC's completion queue. completed() is called on the loop's thread.
-class Completion {
-public:
-  virtual ~Completion() = default;
-  virtual void completed(bool ok) = 0;
-};
+class RpcLibrary;
 
 class AgentClient : public std::enable_shared_from_this<AgentClient> {
 public:
   using Milliseconds = std::chrono::milliseconds;
   using Done = std::function<void(const std::optional<Error>&)>;
 
-  // `fd`: a connected stream on which the hello has been exchanged; ours from now on. Initialises gRPC, which
-  // costs milliseconds: call it after the VMM was spawned. The loop must outlive the object.
-  static std::shared_ptr<AgentClient> connect(IoLoop& loop, UniqueFd fd, HelloResult hello);
+  // `fd`: a connected stream on which the hello has been exchanged; ours from now on. The loop must outlive
+  // the object. `library`: gRPC (rpc_library.hpp).
+  static std::shared_ptr<AgentClient> connect(IoLoop& loop, UniqueFd fd, HelloResult hello,
+                                              const RpcLibrary& library);
   ~AgentClient();
   AgentClient(const AgentClient&) = delete;
   AgentClient& operator=(const AgentClient&) = delete;
@@ -74,12 +70,12 @@ public:
   void resize_pty_async(const v1::ResizePtyRequest& request, Milliseconds deadline, Done done);
 
   IoLoop& loop() noexcept;
-  // gRPC's side, for the streams of this folder only.
+  // The connection, for the streams of this folder only.
   struct Transport;
   Transport& transport() noexcept { return *transport_; }
 
 private:
-  AgentClient(IoLoop& loop, UniqueFd fd, HelloResult hello);
+  AgentClient(IoLoop& loop, UniqueFd fd, HelloResult hello, const RpcLibrary& library);
   std::unique_ptr<Transport> transport_;
 };
 

@@ -13,8 +13,8 @@ namespace {
 using Opened = std::function<void(const std::optional<Error>&)>;
 using Frame = v1::TunnelFrame;
 
-// Only on the loop's thread. Lives as long as gRPC has an operation of it under way, or output waits for its
-// reader.
+// Only on the loop's thread. Lives as long as the channel has an operation of it under way, or output waits
+// for its reader.
 class DebugConsole : public std::enable_shared_from_this<DebugConsole> {
 public:
   DebugConsole(std::shared_ptr<AgentClient> client, UniqueFd socket, Opened opened)
@@ -38,18 +38,17 @@ public:
     open.set_columns(size.columns);
     // With no event asked for, only the hang-up of a socket that the peer has closed whole is told.
     peer_watch_ = client_->loop().add(peer_.get(), 0, [this](std::uint32_t) { peer_gone(); });
-    auto& transport = client_->transport();
-    stream_ = transport.stub->PrepareAsyncTunnel(&context_, &transport.queue);
-    stream_->StartCall(starting_.tag(shared_from_this()));
+    stream_ = client_->transport().channel->open(method_path("Tunnel").c_str());
+    stream_->start(starting_.by(shared_from_this()));
   }
 
 private:
   // One kind of operation; a member, so that its address is the tag.
   struct Operation : Completion {
     explicit Operation(void (DebugConsole::*then)(bool)) : handler(then) {}
-    void* tag(std::shared_ptr<DebugConsole> console) {
+    Completion& by(std::shared_ptr<DebugConsole> console) {
       owner = std::move(console);
-      return static_cast<Completion*>(this);
+      return *this;
     }
     bool under_way() const noexcept { return owner != nullptr; }
     void completed(bool ok) override {
@@ -62,7 +61,7 @@ private:
 
   void started(bool ok) {
     if (!ok) return end();
-    stream_->Write(outgoing_, writing_.tag(shared_from_this()));
+    stream_->write(outgoing_.SerializeAsString(), writing_.by(shared_from_this()));
     input_.start();
     read();
   }
@@ -70,15 +69,20 @@ private:
   // Not before the last piece was taken: a reader that sleeps stops the shell, and nothing grows.
   void read() {
     if (ending_ || reading_.under_way() || output_.waiting()) return;
-    stream_->Read(&incoming_, reading_.tag(shared_from_this()));
+    stream_->read(bytes_, reading_.by(shared_from_this()));
   }
 
   void was_read(bool ok) {
     if (!ok) return end();
+    Frame incoming;
+    if (!incoming.ParseFromString(std::exchange(bytes_, {}))) {
+      stream_->cancel();
+      return end();
+    }
     tell({});
-    if (incoming_.has_data()) {
-      const auto offset = std::exchange(received_, received_ + incoming_.data().size());
-      output_.accept(offset, incoming_.data(), false);
+    if (incoming.has_data()) {
+      const auto offset = std::exchange(received_, received_ + incoming.data().size());
+      output_.accept(offset, incoming.data(), false);
     }
     read();
   }
@@ -99,7 +103,7 @@ private:
       sent_ = chunk.offset + chunk.bytes.size();
       eof_due_ = chunk.eof;
     }
-    stream_->Write(outgoing_, writing_.tag(shared_from_this()));
+    stream_->write(outgoing_.SerializeAsString(), writing_.by(shared_from_this()));
   }
 
   void written(bool ok) {
@@ -118,12 +122,12 @@ private:
 
   void peer_gone() {
     client_->loop().remove(std::exchange(peer_watch_, 0));
-    context_.TryCancel(); // the agent closes the terminal's master: SIGHUP
+    if (stream_) stream_->cancel(); // the agent closes the terminal's master: SIGHUP
   }
 
   void end() {
     if (std::exchange(ending_, true)) return;
-    stream_->Finish(&status_, finishing_.tag(shared_from_this()));
+    stream_->finish(status_, finishing_.by(shared_from_this()));
   }
 
   void was_finished(bool) {
@@ -151,10 +155,10 @@ private:
   std::uint64_t sent_ = 0, received_ = 0;
   bool eof_due_ = false, ending_ = false;
   std::shared_ptr<DebugConsole> draining_; // ourselves, while output is left after the stream's end
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientAsyncReaderWriter<Frame, Frame>> stream_;
-  Frame incoming_, outgoing_;
-  grpc::Status status_;
+  std::unique_ptr<RpcStream> stream_;
+  std::string bytes_;
+  Frame outgoing_;
+  RpcStatus status_;
   Operation starting_{&DebugConsole::started}, reading_{&DebugConsole::was_read},
       writing_{&DebugConsole::written}, finishing_{&DebugConsole::was_finished};
 };

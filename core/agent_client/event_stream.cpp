@@ -8,7 +8,7 @@
 namespace nacre::agent_client {
 
 struct EventStream::Impl : Completion {
-  enum class Step { start, read, finish };
+  enum class Step { start, write, writes_done, read, finish, failed };
 
   Impl(std::shared_ptr<AgentClient> agent, std::uint64_t after, Callbacks functions)
       : client(std::move(agent)), callbacks(std::move(functions)), last(after) {
@@ -22,33 +22,54 @@ struct EventStream::Impl : Completion {
 
   void begin(std::shared_ptr<EventStream> self) {
     owner = std::move(self); // released when the stream is over
-    auto& transport = client->transport();
-    stream = transport.stub->PrepareAsyncEvents(&context, request, &transport.queue);
-    stream->StartCall(static_cast<Completion*>(this));
+    stream = client->transport().channel->open(method_path("Events").c_str());
+    stream->start(*this);
   }
 
   void completed(bool ok) override {
-    if (step == Step::finish) return was_finished();
-    if (step == Step::read && ok) deliver();
-    if (ok) {
-      step = Step::read;
-      stream->Read(&event, static_cast<Completion*>(this));
-    } else {
+    switch (ok ? step : step == Step::finish ? step : Step::failed) {
+    case Step::start:
+      step = Step::write;
+      return stream->write(request.SerializeAsString(), *this);
+    case Step::write:
+      step = Step::writes_done;
+      return stream->writes_done(*this);
+    case Step::writes_done:
+      return read();
+    case Step::read:
+      if (!deliver()) stream->cancel();
+      return read();
+    case Step::finish:
+      return was_finished();
+    case Step::failed:
       step = Step::finish;
-      stream->Finish(&status, static_cast<Completion*>(this));
+      return stream->finish(status, *this);
     }
   }
 
-  void deliver() {
-    if (event.number() <= last) return; // sent again
+  void read() {
+    step = Step::read;
+    stream->read(bytes, *this);
+  }
+
+  // False: the guest breaks the protocol.
+  bool deliver() {
+    v1::Event event;
+    if (broken || !event.ParseFromString(bytes)) {
+      broken = true;
+      return false;
+    }
+    if (event.number() <= last) return true; // sent again
     last = event.number();
     if (const auto handler = callbacks.event) handler(event);
+    return true;
   }
 
   void was_finished() {
     const auto self = std::exchange(owner, nullptr);
     const auto ended = std::exchange(callbacks.ended, nullptr);
     if (!ended) return;
+    if (broken) return ended(unreadable_answer("follow the guest's events", {}));
     if (status.ok()) return ended(std::nullopt);
     ended(to_error(status, "follow the guest's events", {}));
   }
@@ -57,12 +78,12 @@ struct EventStream::Impl : Completion {
   Callbacks callbacks;
   std::shared_ptr<EventStream> owner;
   std::uint64_t last;
-  grpc::ClientContext context;
   v1::EventsRequest request;
-  v1::Event event;
-  grpc::Status status;
-  std::unique_ptr<grpc::ClientAsyncReader<v1::Event>> stream;
+  std::string bytes;
+  RpcStatus status;
+  std::unique_ptr<RpcStream> stream;
   Step step = Step::start;
+  bool broken = false;
 };
 
 EventStream::EventStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -82,7 +103,7 @@ std::uint64_t EventStream::last_number() const noexcept {
 
 void EventStream::cancel() {
   impl_->callbacks = {};
-  impl_->context.TryCancel();
+  impl_->stream->cancel();
 }
 
 } // namespace nacre::agent_client

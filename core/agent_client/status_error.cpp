@@ -1,7 +1,5 @@
 #include "agent_client/status_error.hpp"
 
-#include <grpcpp/support/status.h>
-
 namespace nacre::agent_client {
 namespace {
 
@@ -26,33 +24,34 @@ std::size_t sequence_length(std::string_view text) {
   return 0;
 }
 
-ErrorCode code_of(grpc::StatusCode code) {
+// google.rpc.Code.
+ErrorCode code_of(int code) {
   switch (code) {
-  case grpc::StatusCode::INVALID_ARGUMENT:
-  case grpc::StatusCode::OUT_OF_RANGE:
+  case 3:  // INVALID_ARGUMENT
+  case 11: // OUT_OF_RANGE
     return ErrorCode::invalid_argument;
-  case grpc::StatusCode::DEADLINE_EXCEEDED:
+  case 4: // DEADLINE_EXCEEDED
     return ErrorCode::deadline_exceeded;
-  case grpc::StatusCode::NOT_FOUND:
+  case 5: // NOT_FOUND
     return ErrorCode::not_found;
-  case grpc::StatusCode::ALREADY_EXISTS:
+  case 6: // ALREADY_EXISTS
     return ErrorCode::already_exists;
-  case grpc::StatusCode::PERMISSION_DENIED:
-  case grpc::StatusCode::UNAUTHENTICATED:
+  case 7:  // PERMISSION_DENIED
+  case 16: // UNAUTHENTICATED
     return ErrorCode::permission_denied;
-  case grpc::StatusCode::RESOURCE_EXHAUSTED:
+  case 8: // RESOURCE_EXHAUSTED
     return ErrorCode::resource_exhausted;
-  case grpc::StatusCode::FAILED_PRECONDITION:
+  case 9: // FAILED_PRECONDITION
     return ErrorCode::failed_precondition;
-  case grpc::StatusCode::ABORTED:
-  case grpc::StatusCode::CANCELLED:
+  case 1:  // CANCELLED
+  case 10: // ABORTED
     return ErrorCode::aborted;
-  case grpc::StatusCode::UNIMPLEMENTED:
+  case 12: // UNIMPLEMENTED
     return ErrorCode::unimplemented;
-  case grpc::StatusCode::UNAVAILABLE:
+  case 14: // UNAVAILABLE
     return ErrorCode::unavailable;
-  case grpc::StatusCode::INTERNAL:
-  case grpc::StatusCode::DATA_LOSS:
+  case 13: // INTERNAL
+  case 15: // DATA_LOSS
     return ErrorCode::internal;
   default:
     return ErrorCode::unknown;
@@ -83,11 +82,15 @@ std::string clean_guest_words(std::string_view words) {
   return clean;
 }
 
-Error to_error(const grpc::Status& status, std::string_view operation, std::string_view object) {
-  Error error(code_of(status.error_code()), operation, object);
-  const std::string words = clean_guest_words(status.error_message());
+Error to_error(const RpcStatus& status, std::string_view operation, std::string_view object) {
+  Error error(code_of(status.code), operation, object);
+  const std::string words = clean_guest_words(status.message);
   if (!words.empty()) error.because(words);
   return error;
+}
+
+Error unreadable_answer(std::string_view operation, std::string_view object) {
+  return Error(ErrorCode::internal, operation, object).because("the agent's answer cannot be read");
 }
 
 } // namespace nacre::agent_client

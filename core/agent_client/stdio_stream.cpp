@@ -7,12 +7,15 @@
 
 namespace nacre::agent_client {
 
-// Lives as long as gRPC has one of its operations under way: each of them holds a reference.
+// Lives as long as the channel has one of its operations under way: each of them holds a reference.
 struct StdioStream::Impl {
   // One kind of operation; a member, so that its address is the tag.
   struct Operation : Completion {
     explicit Operation(void (Impl::*then)(bool)) : handler(then) {}
-    void start(std::shared_ptr<StdioStream> stream) { owner = std::move(stream); }
+    Completion& by(std::shared_ptr<StdioStream> stream) {
+      owner = std::move(stream);
+      return *this;
+    }
     bool under_way() const noexcept { return owner != nullptr; }
     void completed(bool ok) override {
       const auto stream = std::exchange(owner, nullptr); // keeps us alive to the end of this function
@@ -32,13 +35,9 @@ struct StdioStream::Impl {
   }
 
   void begin() {
-    auto& transport = client->transport();
-    stream = transport.stub->PrepareAsyncStdio(&context, &transport.queue);
-    starting.start(self.lock());
-    stream->StartCall(tag(starting));
+    stream = client->transport().channel->open(method_path("Stdio").c_str());
+    stream->start(starting.by(self.lock()));
   }
-
-  void* tag(Operation& operation) { return static_cast<Completion*>(&operation); }
 
   void started(bool ok) {
     if (!ok) return end();
@@ -47,16 +46,15 @@ struct StdioStream::Impl {
     write();
   }
 
-  void read() {
-    reading.start(self.lock());
-    stream->Read(&incoming, tag(reading));
-  }
+  void read() { stream->read(bytes, reading.by(self.lock())); }
 
   void was_read(bool ok) {
     if (!ok) return end();
-    if (callbacks.received && !callbacks.received(incoming)) {
+    v1::StdioFrame incoming;
+    if (!incoming.ParseFromString(std::exchange(bytes, {})) || // an idle stream owns no memory
+        (callbacks.received && !callbacks.received(incoming))) {
       broken = true;
-      context.TryCancel();
+      stream->cancel();
       return end();
     }
     read();
@@ -66,12 +64,10 @@ struct StdioStream::Impl {
     if (!open || ending || writing.under_way() || half_closing) return;
     outgoing.Clear();
     if (callbacks.next && callbacks.next(outgoing)) {
-      writing.start(self.lock());
-      stream->Write(outgoing, tag(writing));
+      stream->write(outgoing.SerializeAsString(), writing.by(self.lock()));
     } else if (finished) {
       half_closing = true;
-      writing.start(self.lock());
-      stream->WritesDone(tag(writing));
+      stream->writes_done(writing.by(self.lock()));
     }
   }
 
@@ -82,8 +78,7 @@ struct StdioStream::Impl {
   void end() {
     if (ending) return;
     ending = true;
-    finishing.start(self.lock());
-    stream->Finish(&status, tag(finishing));
+    stream->finish(status, finishing.by(self.lock()));
   }
 
   void was_finished(bool) {
@@ -102,10 +97,10 @@ struct StdioStream::Impl {
   std::shared_ptr<AgentClient> client;
   Callbacks callbacks;
   std::weak_ptr<StdioStream> self;
-  grpc::ClientContext context;
-  std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::StdioFrame, v1::StdioFrame>> stream;
-  v1::StdioFrame incoming, outgoing;
-  grpc::Status status;
+  std::unique_ptr<RpcStream> stream;
+  v1::StdioFrame outgoing;
+  std::string bytes;
+  RpcStatus status;
   Operation starting{&Impl::started}, reading{&Impl::was_read}, writing{&Impl::written},
       finishing{&Impl::was_finished};
   bool open = false, finished = false, half_closing = false, ending = false, broken = false;
@@ -133,7 +128,7 @@ void StdioStream::finish() {
 
 void StdioStream::cancel() {
   impl_->callbacks = {};
-  impl_->context.TryCancel();
+  impl_->stream->cancel();
 }
 
 } // namespace nacre::agent_client

@@ -1,5 +1,5 @@
-// One gRPC Stdio stream, as far as gRPC is concerned: one read and at most one write under way, frames asked
-// for when the last one has been written. Only on the loop's thread.
+// One Stdio stream, as far as remote calls are concerned: one read and at most one write under way, frames
+// asked for when the last one has been written. Only on the loop's thread.
 #pragma once
 
 #include "agent_client/agent_client.hpp"

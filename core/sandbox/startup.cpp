@@ -1,6 +1,7 @@
 // From a bundle to a virtual machine whose agent has answered.
 #include "sandbox/sandbox_impl.hpp"
 
+#include "agent_client/rpc_library.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "launch/proto/plan.pb.h"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <future>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 
@@ -44,6 +46,10 @@ std::string resolv_conf_of(const oci::Spec& spec) {
 
 std::string guest_hostname(const oci::Spec& spec) {
   return spec.hostname.substr(0, 64);
+}
+
+std::future<const agent_client::RpcLibrary*> load_rpc_library() {
+  return std::async(std::launch::async, [] { return &agent_client::RpcLibrary::load(); });
 }
 
 LogLevel level_of(plugin::LogLevel level) {
@@ -183,10 +189,11 @@ void Sandbox::Impl::start_vm(plugin::VmDescription description) {
 
 void Sandbox::Impl::connect_agent() {
   const auto phase = timeline.phase("agent");
+  auto library = load_rpc_library(); // while the guest boots
   agent_client::HelloResult hello;
   UniqueFd fd = vm->connect(quiet_limit, hello);
   boot_id = hello.boot_id;
-  auto connected = agent_client::AgentClient::connect(loop, std::move(fd), std::move(hello));
+  auto connected = agent_client::AgentClient::connect(loop, std::move(fd), std::move(hello), *library.get());
   {
     const std::lock_guard lock(mutex);
     client = connected;

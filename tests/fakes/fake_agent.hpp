@@ -3,6 +3,7 @@
 
 #include "agent_client/agent_client.hpp"
 #include "agent_client/proto/agent.grpc.pb.h"
+#include "agent_client/rpc_library.hpp"
 #include "base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -31,7 +32,8 @@ public:
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) std::abort();
     ::fcntl(fds[1], F_SETFL, ::fcntl(fds[1], F_GETFL) | O_NONBLOCK);
     grpc::AddInsecureChannelFromFd(server_.get(), fds[1]);
-    return agent_client::AgentClient::connect(loop, UniqueFd(fds[0]), {});
+    const auto& library = agent_client::RpcLibrary::load(NACRE_RPC_LIBRARY);
+    return agent_client::AgentClient::connect(loop, UniqueFd(fds[0]), {}, library);
   }
 
   std::function<grpc::Status(StdioServer&)> on_stdio;

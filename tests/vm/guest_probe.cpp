@@ -4,6 +4,7 @@
 // named by file.
 #include "agent_client/agent_client.hpp"
 #include "agent_client/event_stream.hpp"
+#include "agent_client/rpc_library.hpp"
 #include "agent_client/stdio_pump.hpp"
 
 #include <arpa/inet.h>
@@ -131,7 +132,7 @@ private:
     const auto result = exchange_hello(fd.get(), options);
     key_ = result.next_key;
     const std::lock_guard lock(mutex_);
-    client_ = AgentClient::connect(loop_, std::move(fd), result);
+    client_ = AgentClient::connect(loop_, std::move(fd), result, RpcLibrary::load());
     for (const auto& [name, pump] : pumps_)
       pump->connect(client_);
     EventStream::Callbacks callbacks;
