@@ -9,6 +9,7 @@
 #include "cli/state_folder.hpp"
 #include "oci/container_id.hpp"
 #include "oci/file_io.hpp"
+#include "oci/pod.hpp"
 #include "ttrpc/address.hpp"
 
 #include <pwd.h>
@@ -25,19 +26,6 @@ std::string user_name() {
   if (uid == 0) return "root"; // without the name service's libraries
   const auto* entry = ::getpwuid(uid);
   return entry ? entry->pw_name : "";
-}
-
-// The pod that a container belongs to, as containerd's CRI plugin and CRI-O write it; "" when it is its own.
-std::string pod_of(const oci::Spec& spec) {
-  const auto annotation = [&](const char* key) {
-    const auto found = spec.annotations.find(key);
-    return found == spec.annotations.end() ? std::string() : found->second;
-  };
-  if (annotation("io.kubernetes.cri.container-type") == "container")
-    return annotation("io.kubernetes.cri.sandbox-id");
-  if (annotation("io.kubernetes.cri-o.ContainerType") == "container")
-    return annotation("io.kubernetes.cri-o.SandboxID");
-  return {};
 }
 
 } // namespace
@@ -114,8 +102,9 @@ void ContainerCreation::run(SignalWatch& signals) {
 }
 
 void ContainerCreation::find_sandbox() {
-  const auto pod = pod_of(spec_);
-  joins_ = !pod.empty();
+  const auto membership = oci::pod_membership(spec_.annotations);
+  const auto pod = membership.sandbox_id;
+  joins_ = membership.role == oci::PodMembership::Role::container;
   state_.sandbox_id = joins_ ? pod : plan_.id;
   if (!joins_) {
     state_.socket = ttrpc::socket_path(options_.root, "", plan_.id);

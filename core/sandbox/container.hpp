@@ -1,10 +1,12 @@
 // One container of the pod, as far as the sandbox process must remember it.
 #pragma once
 
+#include "oci/pod.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "sandbox/process.hpp"
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,6 +21,8 @@ struct Container {
   oci::Hooks hooks;
   std::string linux_section; // of the guest's config.json: security plugins see it again at each exec
   std::shared_ptr<GuestProcess> first;
+  oci::PodMembership pod;
+  std::atomic<std::uint32_t> guest_pid = 0; // of its first process, as the guest says; 0: none yet
 
   struct Exec {
     std::shared_ptr<GuestProcess> process;

@@ -10,6 +10,7 @@
 
 #include <boost/json.hpp>
 #include <ctime>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace nacre::sandbox {
@@ -38,6 +39,11 @@ oci::State first_state(const CreateRequest& request, const oci::Spec& spec) {
   return state;
 }
 
+UniqueFd open_netns(int pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
+  return UniqueFd(check_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open network namespace", path));
+}
+
 void refuse_guest_hooks(const oci::Spec& spec) {
   for (const auto* hooks : {&spec.hooks.create_container, &spec.hooks.start_container})
     if (!hooks->empty())
@@ -56,6 +62,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   const oci::Spec spec = oci::load_spec(request.bundle);
   oci::require_rootfs(spec);
   refuse_guest_hooks(spec);
+  refuse_host_namespaces(spec);
   {
     const std::lock_guard lock(mutex);
     if (!death.empty())
@@ -69,6 +76,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   container->id = request.container_id;
   container->bundle = request.bundle;
   container->state_dir = request.state_dir;
+  container->pod = oci::pod_membership(spec.annotations);
   container->hooks = spec.hooks;
   container->state = first_state(request, spec);
   container->first = GuestProcess::create(
@@ -77,10 +85,12 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   starting = true;
   try {
     auto holder = request.holder ? std::move(request.holder) : spawn_holder(spec);
-    if (is_first)
+    if (is_first) {
       start_pod(request, spec, *holder);
-    else
+    } else {
+      require_same_network(*holder);
       cgroup->join(holder->pid());
+    }
     container->first->take_holder(std::move(holder));
     {
       const std::lock_guard lock(mutex);
@@ -115,7 +125,6 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
     container->first->require_holder();
     write_state(*container, oci::Status::created);
   } catch (const std::exception& failure) {
-    starting = false;
     const Error* known = dynamic_cast<const Error*>(&failure);
     const Error error =
         known ? *known
@@ -130,16 +139,42 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       remove_pod();
     else if (storage)
       storage->detach(request.container_id);
+    end_start();
     throw reported;
   }
+  end_start();
+  return container;
+}
+
+// Whoever starts a container takes the end of the VM meanwhile upon himself: the others are told now.
+void Sandbox::Impl::end_start() {
   starting = false;
   std::string gone;
   {
     const std::lock_guard lock(mutex);
     gone = death;
   }
-  if (!gone.empty()) lose_processes(); // it died between its last answer and now
-  return container;
+  if (!gone.empty()) lose_processes();
+}
+
+// The containers of one VM have one network. One that joined for another of its namespaces would silently get
+// that.
+void Sandbox::Impl::require_same_network(const launch::Holder& holder) const {
+  const UniqueFd theirs = open_netns(holder.pid());
+  const UniqueFd host = network->netns_fd() < 0 ? open_netns(::getpid()) : UniqueFd();
+  if (same_namespace(theirs.get(), host ? host.get() : network->netns_fd())) return;
+  throw Error(ErrorCode::failed_precondition, "join the virtual machine of container", sandbox_id)
+      .because("containers of one virtual machine share its network, and this one has a network of its own")
+      .hint("give it the network namespace of container " + sandbox_id +
+            " too (--net=container:" + sandbox_id + ")");
+}
+
+std::vector<NamespaceOwner> Sandbox::Impl::namespace_owners() const {
+  std::vector<NamespaceOwner> owners;
+  const std::lock_guard lock(mutex);
+  for (const auto& [id, container] : containers)
+    if (container->guest_pid != 0) owners.push_back({container->first->pid(), container->guest_pid});
+  return owners;
 }
 
 void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
@@ -150,6 +185,9 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   spec_options.container_id = container.id;
   spec_options.seccomp = !config->runtime().disable_guest_seccomp;
   spec_options.guest_labels = plugins->has_guest_labels();
+  spec_options.guest_namespace = [this](const std::string& type, const std::string& path) {
+    return guest_namespace_path(type, path, namespace_owners());
+  };
   auto document = make_guest_spec(spec, choices, attached.paths, spec_options);
   if (auto* process = document["process"].if_object())
     confinement->guest_process(false, *process, document["linux"].as_object());
@@ -170,7 +208,7 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   request.set_rows(rows);
   request.set_columns(columns);
   const auto connected = need_agent();
-  connected->create_container(request, create_deadline);
+  container.guest_pid = connected->create_container(request, create_deadline).guest_pid();
   container.first->connect_stdio(connected);
 }
 

@@ -59,9 +59,32 @@ GuestProcess::Callbacks Sandbox::Impl::process_callbacks() {
     // Nobody was told of a container whose create failed, nor of an exec that never ran.
     const bool known = process.exec_id().empty() ? is_known(process.container_id()) : process.ever_started();
     if (known && events.exited) events.exited(state);
+    if (known && process.exec_id().empty()) end_pod_with(process);
   };
   callbacks.holder_died = [](GuestProcess&) {};
   return callbacks;
+}
+
+// A pod lives as long as its sandbox container: without it nobody would ever end the others, which an engine
+// kills first when all is in order.
+void Sandbox::Impl::end_pod_with(const GuestProcess& process) {
+  std::vector<std::shared_ptr<GuestProcess>> others;
+  {
+    const std::lock_guard lock(mutex);
+    const auto ended = containers.find(process.container_id());
+    if (ended == containers.end() || ended->second->pod.role != oci::PodMembership::Role::sandbox) return;
+    for (const auto& [id, container] : containers)
+      if (id != ended->first && !container->first->stopped()) others.push_back(container->first);
+  }
+  const auto connected = agent();
+  for (const auto& other : others) {
+    if (!connected) break; // the VM has ended, and all with it
+    agent_client::v1::SignalProcessRequest request;
+    request.set_container_id(other->container_id());
+    request.set_signal(SIGKILL);
+    request.set_all(true);
+    connected->signal_process_async(request, remove_deadline, nullptr); // that it has ended meanwhile is fine
+  }
 }
 
 void Sandbox::Impl::handle_event(const agent_client::v1::Event& event) {

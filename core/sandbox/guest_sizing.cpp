@@ -1,8 +1,11 @@
 #include "sandbox/guest_sizing.hpp"
 
 #include "base/error.hpp"
+#include "oci/pod.hpp"
 
 #include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
 
 namespace nacre::sandbox {
 namespace {
@@ -26,7 +29,61 @@ std::uint64_t wanted_memory(const oci::Resources& resources, std::uint64_t host_
   return limit >= host_memory_bytes ? 0 : limit;
 }
 
+constexpr const char* cri_quota = "io.kubernetes.cri.sandbox-cpu-quota";
+constexpr const char* cri_period = "io.kubernetes.cri.sandbox-cpu-period";
+constexpr const char* cri_memory = "io.kubernetes.cri.sandbox-memory";
+constexpr const char* crio_resources = "io.kubernetes.cri-o.PodLinuxResources";
+
+Error bad_annotation(const std::string& key, const std::string& value) {
+  return Error(ErrorCode::invalid_argument, "size the virtual machine by annotation", key)
+      .because("\"" + value.substr(0, 200) + "\" is not what an engine writes there");
+}
+
+// Nothing and zero mean that no limit is set.
+std::optional<std::int64_t> number(const oci::Spec& spec, const char* key) {
+  const auto found = spec.annotations.find(key);
+  if (found == spec.annotations.end() || found->second.empty()) return std::nullopt;
+  const auto& text = found->second;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) throw bad_annotation(key, text);
+  return value == 0 ? std::nullopt : std::optional(value);
+}
+
+// CRI's LinuxContainerResources as JSON.
+oci::Resources crio_sizing(const std::string& text) {
+  boost::system::error_code error;
+  const auto document = boost::json::parse(text, error);
+  if (error || !document.is_object()) throw bad_annotation(crio_resources, text);
+  const auto member = [&](const char* name) -> std::optional<std::int64_t> {
+    const auto* value = document.as_object().if_contains(name);
+    if (!value) return std::nullopt;
+    if (!value->is_int64()) throw bad_annotation(crio_resources, text);
+    return value->as_int64() == 0 ? std::nullopt : std::optional(value->as_int64());
+  };
+  oci::Resources resources;
+  resources.cpu_quota = member("cpu_quota");
+  if (const auto period = member("cpu_period"); period && *period > 0)
+    resources.cpu_period = static_cast<std::uint64_t>(*period);
+  resources.memory_limit = member("memory_limit_in_bytes");
+  return resources;
+}
+
 } // namespace
+
+oci::Resources sizing_resources(const oci::Spec& spec) {
+  if (oci::pod_membership(spec.annotations).role != oci::PodMembership::Role::sandbox)
+    return spec.linux.resources;
+  if (const auto found = spec.annotations.find(crio_resources);
+      found != spec.annotations.end() && !found->second.empty())
+    return crio_sizing(found->second);
+  oci::Resources resources;
+  resources.cpu_quota = number(spec, cri_quota);
+  if (const auto period = number(spec, cri_period); period && *period > 0)
+    resources.cpu_period = static_cast<std::uint64_t>(*period);
+  resources.memory_limit = number(spec, cri_memory);
+  return resources;
+}
 
 GuestSize size_guest(const config::GuestOptions& options, const oci::Resources& resources, unsigned host_cpus,
                      std::uint64_t host_memory_bytes) {

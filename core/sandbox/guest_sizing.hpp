@@ -14,6 +14,11 @@ struct GuestSize {
   bool operator==(const GuestSize&) const = default;
 };
 
+// What the VM of a pod whose first container has this spec is sized for. Engines say at a pod's sandbox
+// container, by annotations, what all of its containers will ask for together; any other container speaks for
+// itself. Throws Error for an annotation that is no number.
+oci::Resources sizing_resources(const oci::Spec& spec);
+
 // The defaults hold the guest itself; a container's CPU quota and memory limit come on top, as with Kata.
 // vCPUs are never more than the host's CPUs. Memory is a multiple of 2 MiB. Throws Error when a limit is
 // absurd.

@@ -4,6 +4,11 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <filesystem>
+#include <linux/magic.h>
+#include <optional>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 
 namespace nacre::sandbox {
@@ -20,32 +25,51 @@ std::string absolute(const std::string& source, const std::string& bundle) {
   return source.starts_with("/") ? source : bundle + "/" + source;
 }
 
-std::uint64_t file_system_bytes(const std::string& path) {
-  struct statfs status;
-  if (::statfs(path.c_str(), &status) < 0) return 0;
-  return static_cast<std::uint64_t>(status.f_blocks) * static_cast<std::uint64_t>(status.f_bsize);
+// Of a folder on the host that is a file system of its own in memory.
+std::optional<GuestMemory> memory_of(const std::string& source) {
+  struct statfs system {};
+  struct stat folder {
+  }, parent{};
+  if (::statfs(source.c_str(), &system) < 0 || system.f_type != TMPFS_MAGIC ||
+      ::stat(source.c_str(), &folder) < 0 || ::stat((source + "/..").c_str(), &parent) < 0 ||
+      folder.st_dev == parent.st_dev)
+    return std::nullopt;
+  GuestMemory memory;
+  memory.name = std::to_string(folder.st_dev) + "-" + std::to_string(folder.st_ino);
+  memory.bytes = static_cast<std::uint64_t>(system.f_blocks) * static_cast<std::uint64_t>(system.f_bsize);
+  memory.mode = folder.st_mode & 07777;
+  memory.uid = folder.st_uid;
+  memory.gid = folder.st_gid;
+  for (const auto& [flag, name] :
+       {std::pair{ST_NOSUID, "nosuid"}, {ST_NODEV, "nodev"}, {ST_NOEXEC, "noexec"}})
+    if ((static_cast<unsigned long>(system.f_flags) & flag) != 0) memory.options.emplace_back(name);
+  return memory;
+}
+
+// As kubelet names it; what is in it before the first container would be lost.
+bool is_empty_dir_volume(const std::string& source) {
+  return source.find("/kubernetes.io~empty-dir/") != std::string::npos && std::filesystem::is_empty(source);
 }
 
 GuestMountChoice choose(const oci::Mount& mount, const std::string& bundle) {
   using How = GuestMountChoice::How;
-  if (!mount.is_bind()) return {How::keep, {}, 0};
+  if (!mount.is_bind()) return {How::keep, {}, {}};
   const std::string source = absolute(mount.source, bundle);
-  if (mount.destination == "/dev/shm") return {How::shm, {}, file_system_bytes(source)};
+  if (mount.destination == "/dev/shm") {
+    auto memory = memory_of(source);
+    if (memory) return {How::memory, {}, std::move(*memory)};
+  }
   // The host's own are of no use in another kernel, and no share can carry them.
   if (is_below(source, "/proc") || is_below(source, "/sys") || is_below(source, "/dev"))
-    return {How::guest_own, {}, 0};
-  return {How::share, source, 0};
+    return {How::guest_own, {}, {}};
+  if (is_empty_dir_volume(source))
+    if (auto memory = memory_of(source)) return {How::memory, {}, std::move(*memory)};
+  return {How::share, source, {}};
 }
 
 json::object* object_at(json::object& parent, std::string_view key) {
   json::value* value = parent.if_contains(key);
   return value ? value->if_object() : nullptr;
-}
-
-json::object shm_mount(std::uint64_t bytes) {
-  json::array options = {"nosuid", "noexec", "nodev", "mode=1777"};
-  if (bytes != 0) options.emplace_back("size=" + std::to_string(bytes));
-  return {{"destination", "/dev/shm"}, {"type", "tmpfs"}, {"source", "shm"}, {"options", std::move(options)}};
 }
 
 // Propagation towards the host does not exist; `rslave` on a share is already a fact of the pod's mount
@@ -57,7 +81,10 @@ void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& ch
   auto& mounts = list->as_array();
   for (std::size_t i = 0; i < mounts.size() && i < choices.size(); ++i) {
     auto& mount = mounts[i].as_object();
-    if (choices[i].how == GuestMountChoice::How::shm) mount = shm_mount(choices[i].shm_bytes);
+    if (choices[i].how == GuestMountChoice::How::memory) {
+      mount["source"] = guest_memory_path(choices[i].memory);
+      mount["type"] = "bind";
+    }
     if (choices[i].how == GuestMountChoice::How::share) {
       mount["source"] = paths.mount_sources.at(i);
       mount["type"] = "bind";
@@ -76,9 +103,14 @@ bool has_network_sysctl(json::object& linux_section) {
          });
 }
 
-// The guest's network namespace is the pod's: that of its first process. A path names a namespace of the
-// host's; where it is one of this pod's, the guest has a single pod anyway.
-void edit_namespaces(json::object& linux_section) {
+// Those that a container can share with another of its pod.
+bool can_be_shared(std::string_view type) {
+  return type == "pid" || type == "ipc" || type == "uts";
+}
+
+// The guest's network namespace is the pod's: that of its first process. Other paths name namespaces of the
+// host's.
+void edit_namespaces(json::object& linux_section, const GuestSpecOptions& options) {
   json::value* list = linux_section.if_contains("namespaces");
   if (!list || !list->is_array()) return;
   json::array kept;
@@ -86,7 +118,14 @@ void edit_namespaces(json::object& linux_section) {
     auto* ns = entry.if_object();
     const json::value* type = ns ? ns->if_contains("type") : nullptr;
     if (!type || !type->is_string() || type->as_string() == "network") continue;
+    const json::value* path = ns->if_contains("path");
+    const bool shared = path && path->is_string() && !path->as_string().empty() && options.guest_namespace &&
+                        can_be_shared(type->as_string());
+    const std::string guest_path =
+        shared ? options.guest_namespace(std::string(type->as_string()), std::string(path->as_string()))
+               : std::string();
     ns->erase("path");
+    if (shared) (*ns)["path"] = guest_path;
     kept.push_back(std::move(*ns));
   }
   if (has_network_sysctl(linux_section))
@@ -113,7 +152,7 @@ void edit_resources(json::object& linux_section) {
 void edit_linux(json::object& document, const GuestSpecOptions& options) {
   json::object* linux_section = object_at(document, "linux");
   if (!linux_section) linux_section = &(document["linux"] = json::object()).as_object();
-  edit_namespaces(*linux_section);
+  edit_namespaces(*linux_section, options);
   edit_resources(*linux_section);
   (*linux_section)["cgroupsPath"] = "/nacre/" + options.container_id; // the guest has no systemd
   linux_section->erase("intelRdt");
@@ -129,6 +168,10 @@ void edit_labels(json::object& process, const GuestSpecOptions& options) {
 }
 
 } // namespace
+
+std::string guest_memory_path(const GuestMemory& memory) {
+  return "/run/nacre/memory/" + memory.name;
+}
 
 std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle) {
   std::vector<GuestMountChoice> choices;

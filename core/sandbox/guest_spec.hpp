@@ -10,26 +10,36 @@
 #include <boost/json/object.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace nacre::sandbox {
+
+// A tmpfs of the guest, in place of one of the host's. Containers of a pod that bind the same one of the
+// host's share it.
+struct GuestMemory {
+  std::string name;        // stands for the folder on the host; a file name
+  std::uint64_t bytes = 0; // 0: the kernel's default
+  std::uint32_t mode = 01777, uid = 0, gid = 0;
+  std::vector<std::string> options; // "nosuid", "nodev", "noexec"
+};
+std::string guest_memory_path(const GuestMemory& memory); // where it is mounted in the guest
 
 // What becomes of one entry of `mounts`, in its order.
 struct GuestMountChoice {
   enum class How {
     keep,      // the guest makes it as it is written: proc, sysfs, tmpfs, devpts, mqueue, cgroup
     guest_own, // a bind of something that the guest has itself: /dev, /proc, /sys
-    shm,       // a bind of the host's shared memory on /dev/shm: a tmpfs of the guest of that size
-    share,     // a bind of the host's: through a storage plugin
+    memory, // a bind of memory of the host's (/dev/shm, an emptyDir of medium Memory): the guest's own memory
+    share,  // a bind of the host's: through a storage plugin
   };
   How how = How::keep;
-  std::string host_source;     // share: absolute, not resolved
-  std::uint64_t shm_bytes = 0; // shm: 0: the kernel's default
+  std::string host_source; // share: absolute, not resolved
+  GuestMemory memory;
 };
 
-// Looks at the host's files for nothing but the size of a shared memory mount. `bundle`: for relative
-// sources.
+// Looks at the host's files only to know memory of the host's. `bundle`: for relative sources.
 std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle);
 
 struct GuestPaths {
@@ -41,6 +51,9 @@ struct GuestSpecOptions {
   std::string container_id;
   bool seccomp = true;       // false: linux.seccomp is taken out
   bool guest_labels = false; // a security plugin cares for labels in the guest
+  // The guest's path of a pid, ipc or uts namespace that the host names by path; empty: containers get new
+  // ones.
+  std::function<std::string(const std::string& type, const std::string& path)> guest_namespace = {};
 };
 
 boost::json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMountChoice>& choices,

@@ -4,6 +4,8 @@
 #include "sandbox/mount_source.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace nacre::sandbox {
 namespace {
@@ -25,6 +27,22 @@ agent_client::v1::Storage storage_of(const plugin::GuestMount& mount, const std:
   for (const auto& option : mount.options)
     storage.add_options(option);
   storage.set_mount_point(mount_point);
+  return storage;
+}
+
+// Mounted with the first container that names it, unmounted with the last (the agent counts).
+agent_client::v1::Storage storage_of(const GuestMemory& memory) {
+  agent_client::v1::Storage storage;
+  storage.set_driver("tmpfs");
+  storage.set_mount_point(guest_memory_path(memory));
+  for (const auto& option : memory.options)
+    storage.add_options(option);
+  if (memory.bytes != 0) storage.add_options("size=" + std::to_string(memory.bytes));
+  std::array<char, 16> mode{};
+  std::snprintf(mode.data(), mode.size(), "mode=%o", memory.mode);
+  storage.add_options(mode.data());
+  storage.add_options("uid=" + std::to_string(memory.uid));
+  storage.add_options("gid=" + std::to_string(memory.gid));
   return storage;
 }
 
@@ -159,6 +177,8 @@ PodStorage::Attached PodStorage::attach(const std::string& container_id, const o
     attached.paths.rootfs = bring(container_id, "rootfs", root, nullptr, attached);
     attached.paths.mount_sources.resize(spec.mounts.size());
     for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
+      if (choices[i].how == GuestMountChoice::How::memory)
+        attached.storages.push_back(storage_of(choices[i].memory));
       if (choices[i].how != GuestMountChoice::How::share) continue;
       const auto& mount = spec.mounts[i];
       plugin::MountRequest request;

@@ -21,6 +21,7 @@
 #include "sandbox/plugin_set.hpp"
 #include "sandbox/pod_cgroup.hpp"
 #include "sandbox/pod_folder.hpp"
+#include "sandbox/pod_namespaces.hpp"
 #include "sandbox/pod_network.hpp"
 #include "sandbox/pod_storage.hpp"
 #include "sandbox/pod_vm.hpp"
@@ -58,6 +59,9 @@ struct Sandbox::Impl {
   std::shared_ptr<Container> create_container(CreateRequest request);
   void create_in_guest(Container& container, const oci::Spec& spec, const PodStorage::Attached& attached,
                        const std::vector<GuestMountChoice>& choices);
+  void end_start();
+  void require_same_network(const launch::Holder& holder) const;
+  std::vector<NamespaceOwner> namespace_owners() const;
   void start_container(const std::string& id);
   void write_state(Container& container, oci::Status status);
   std::string hook_state(Container& container, oci::Status status);
@@ -72,7 +76,8 @@ struct Sandbox::Impl {
   void stop_in_guest(const std::string& id, bool last);
   void forget_container(Container& container, bool last);
   ProcessState delete_exec(const std::string& container_id, const std::string& exec_id);
-  void vm_died(const std::string& how); // on the loop's thread
+  void end_pod_with(const GuestProcess& process); // on the loop's thread
+  void vm_died(const std::string& how);           // on the loop's thread
   void lose_processes();
   void end_vm() noexcept;     // VM, helpers, mounts, NICs
   void remove_pod() noexcept; // and what is left on the host: cgroup, folder, journal

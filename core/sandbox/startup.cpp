@@ -128,7 +128,7 @@ void Sandbox::Impl::make_mounts() {
 plugin::VmDescription Sandbox::Impl::describe_vm(const oci::Spec& spec) {
   const auto& guest = config->guest();
   const GuestSize size =
-      size_guest(guest, spec.linux.resources, static_cast<unsigned>(::get_nprocs()), host_memory());
+      size_guest(guest, sizing_resources(spec), static_cast<unsigned>(::get_nprocs()), host_memory());
   plugin::VmDescription description;
   description.id = sandbox_id;
   description.ram_backing = plan.ram_backing;

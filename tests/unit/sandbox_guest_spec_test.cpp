@@ -56,8 +56,10 @@ struct Made {
 TEST_CASE("each mount goes its way: made by the guest, the guest's own, or shared from the host") {
   const Made made;
   CHECK(made.choices[0].how == How::keep);
-  CHECK(made.choices[1].how == How::shm);
-  CHECK(made.choices[1].shm_bytes > 0);
+  CHECK(made.choices[1].how == How::memory);
+  CHECK(made.choices[1].memory.bytes > 0);
+  CHECK(made.choices[1].memory.mode == 01777);
+  CHECK(!made.choices[1].memory.name.empty());
   CHECK(made.choices[2].how == How::share);
   CHECK(made.choices[2].host_source == "/bundle/hosts");
   CHECK(made.choices[3].how == How::guest_own);
@@ -71,7 +73,8 @@ TEST_CASE("paths of the guest's spec are guest paths") {
   const auto& mounts = made.document["mounts"].as_array();
   CHECK(mounts[2].at("source").as_string() == "/run/nacre/share/pod/c1/mounts/2");
   CHECK(mounts[2].at("options").as_array().size() == 2);
-  CHECK(mounts[1].at("type").as_string() == "tmpfs");
+  CHECK(mounts[1].at("type").as_string() == "bind");
+  CHECK(mounts[1].at("source").as_string() == guest_memory_path(made.choices[1].memory));
   CHECK(mounts[3].at("source").as_string() == "/sys/fs/cgroup");
   CHECK(made.linux_section()["cgroupsPath"].as_string() == "/nacre/c1");
 }
@@ -86,6 +89,17 @@ TEST_CASE("the guest gets no network namespace, no host paths of namespaces, no 
   CHECK(types == "pid ipc ");
   CHECK(!made.document.contains("hooks"));
   CHECK(!made.document.contains("annotations"));
+}
+
+TEST_CASE("namespaces that are shared by path get the guest's path of the same container") {
+  GuestSpecOptions options{"c1", true, false};
+  options.guest_namespace = [](const std::string& type, const std::string& path) {
+    return path == "/proc/1/ns/" + type ? "/proc/77/ns/" + type : "";
+  };
+  Made made(options);
+  const auto& namespaces = made.linux_section()["namespaces"].as_array();
+  CHECK(!namespaces[0].as_object().contains("path"));
+  CHECK(namespaces[1] == json::object{{"type", "ipc"}, {"path", "/proc/77/ns/ipc"}});
 }
 
 TEST_CASE("sysctls of the network come with the guest's own network namespace, since crun asks for one") {
