@@ -2,6 +2,7 @@
 
 #include "error.hpp"
 
+#include <fcntl.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
@@ -14,6 +15,15 @@ namespace {
 // megabytes, while stdio has its own credit, which bounds what is under way.
 constexpr int stream_window = 262144;
 constexpr int largest_message = 16 << 20; // an OCI document with a large seccomp section stays far below
+
+// gRPC's server leaves a descriptor as it comes (its client does not): with a blocking one its only poller
+// sleeps in recvmsg(2), and what it has to write stays where it is.
+void serve_on(grpc::Server& server, UniqueFd socket) {
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) < 0)
+    throw system_error("cannot make non-blocking", "the connection to the host");
+  grpc::AddInsecureChannelFromFd(&server, socket.release());
+}
 
 } // namespace
 
@@ -39,14 +49,14 @@ void RpcServer::start(grpc::Service& service) {
   const std::lock_guard lock(mutex_);
   server_ = std::move(server);
   for (auto& socket : waiting_)
-    grpc::AddInsecureChannelFromFd(server_.get(), socket.release());
+    serve_on(*server_, std::move(socket));
   waiting_.clear();
 }
 
 void RpcServer::add_connection(UniqueFd socket) {
   const std::lock_guard lock(mutex_);
   if (server_) {
-    grpc::AddInsecureChannelFromFd(server_.get(), socket.release());
+    serve_on(*server_, std::move(socket));
   } else {
     waiting_.push_back(std::move(socket));
   }

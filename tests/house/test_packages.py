@@ -18,7 +18,7 @@ HOMES = {
     "boost/dll": ("core/plugin/", "core/agent_client/rpc_library.cpp"),
     "boost/program_options": ("core/cli/", "core/shim/", "core/plugin/"),
     "toml++": ("core/config/",),
-    "grpc": ("core/agent_client/grpc/", "agent/", "tests/fakes/"),
+    "grpc": ("core/agent_client/grpc/", "agent/", "tests/fakes/", "tests/unit/agent_rpc_server_test.cpp"),
     "seccomp.h": ("plugins/security/seccomp/", "tests/unit/"),
     "catch2/": ("tests/unit/catch.hpp",),
 }
