@@ -3,7 +3,9 @@
 // a fork of its own, because each fork and exec costs 50 ms and more under TCG.
 //
 // Its orders are files of the initramfs, strings that end with NUL: /lab/modules, /lab/argv, /lab/env,
-// /lab/cwd, /lab/before (a command to run first, may be empty).
+// /lab/cwd, /lab/before (a command to run first, may be empty), /lab/manager (an init to hand the machine to,
+// may be empty). With a manager this program runs once more, as a service of it (argv[1] is then the
+// initramfs's folder), and does there what it would have done as pid 1.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -40,10 +42,13 @@ static void mount_on(const char* source, const char* target, const char* type, u
   if (mount(source, target, type, flags, data) != 0) fail("mount", target);
 }
 
-// The strings of a file, NULL after the last. Never freed: they live as long as the machine.
-static char** words_of(const char* path) {
-  static char buffers[5][max_file];
-  static char* words[5][max_words];
+// The strings of one of the order files, NULL after the last. Never freed: they live as long as the machine.
+static const char* initramfs = "";
+static char** words_of(const char* name) {
+  char path[300];
+  snprintf(path, sizeof(path), "%s/lab/%s", initramfs, name);
+  static char buffers[6][max_file];
+  static char* words[6][max_words];
   static int used;
   char* buffer = buffers[used];
   char** list = words[used++];
@@ -59,14 +64,23 @@ static char** words_of(const char* path) {
 }
 
 static void load_modules(void) {
-  for (char** name = words_of("/lab/modules"); *name; name++) {
+  for (char** name = words_of("modules"); *name; name++) {
     int fd = open(*name, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)) fail("load", *name);
     close(fd);
   }
 }
 
-static void make_root(void) {
+// What systemd must find when it starts: this initramfs at /run/lab, the units in it, and no generators, each
+// of which is a fork.
+static void prepare_systemd(void) {
+  mount_on("/", "/new/run/lab", NULL, MS_BIND, NULL);
+  mkdir("/new/run/systemd", 0755);
+  (void)!symlink("/run/lab/lab/units", "/new/run/systemd/system");
+  mount_on("tmpfs", "/new/usr/lib/systemd/system-generators", "tmpfs", 0, "");
+}
+
+static void make_root(int systemd) {
   const char* options = "trans=virtio,version=9p2000.L,msize=524288,cache=loose,access=any";
   mount_on("root", "/lower", "9p", MS_RDONLY, options);
   mount_on("tmpfs", "/over", "tmpfs", 0, "size=90%");
@@ -87,6 +101,9 @@ static void make_root(void) {
   mount_on("tmpfs", "/new/var/lib/docker", "tmpfs", 0, "");
   mount_on("tmpfs", "/new/var/lib/containerd", "tmpfs", 0, "");
   mount_on("tmpfs", "/new/var/lib/containers", "tmpfs", 0, "");
+  // Marks of a container that the outer machine may be; systemd would not read its kernel's command line.
+  unlink("/new/.dockerenv");
+  if (systemd) prepare_systemd();
   (void)!symlink("/proc/self/fd", "/new/dev/fd");
   (void)!symlink("/proc/self/fd/0", "/new/dev/stdin");
   (void)!symlink("/proc/self/fd/1", "/new/dev/stdout");
@@ -203,19 +220,17 @@ static void note_signal(int number) {
   (void)!write(signal_pipe, &byte, 1);
 }
 
-int main(void) {
-  mount_on("proc", "/proc", "proc", 0, "");
-  mount_on("dev", "/dev", "devtmpfs", 0, "");
-  const int devices = listen_for_devices();
-  load_modules();
-  char** argv = words_of("/lab/argv");
-  char** env = words_of("/lab/env");
-  char** cwd = words_of("/lab/cwd");
-  char** before = words_of("/lab/before");
-  make_root();
-  bring_up_loopback();
-  (void)!sethostname("lab", 3);
+struct orders {
+  char **argv, **env, **cwd, **before;
+};
 
+static struct orders read_orders(void) {
+  struct orders orders = {words_of("argv"), words_of("env"), words_of("cwd"), words_of("before")};
+  return orders;
+}
+
+// Runs the command, tells its exit code, ends the machine.
+static void serve(struct orders orders, int devices) {
   const int ports[2] = {open_port("lab.out", devices), open_port("lab.err", devices)};
   const int exit_port = open_port("lab.exit", devices);
   close(devices);
@@ -228,11 +243,12 @@ int main(void) {
   const int sources[2] = {out[0], err[0]};
 
   int code = 0;
-  if (before[0]) code = supervise(start(before, env, NULL, err[1], err[1]), noted[0], sources, ports);
+  if (orders.before[0])
+    code = supervise(start(orders.before, orders.env, NULL, err[1], err[1]), noted[0], sources, ports);
   if (code == 0) {
     fcntl(out[0], F_SETFL, 0);
     fcntl(err[0], F_SETFL, 0);
-    pid_t child = start(argv, env, cwd[0], out[1], err[1]);
+    pid_t child = start(orders.argv, orders.env, orders.cwd[0], out[1], err[1]);
     close(out[1]);
     close(err[1]);
     code = supervise(child, noted[0], sources, ports);
@@ -244,4 +260,23 @@ int main(void) {
   reboot(RB_AUTOBOOT);
   for (;;)
     pause();
+}
+
+int main(int argc, char** arguments) {
+  if (argc > 1) {
+    initramfs = arguments[1];
+    serve(read_orders(), listen_for_devices());
+  }
+  mount_on("proc", "/proc", "proc", 0, "");
+  mount_on("dev", "/dev", "devtmpfs", 0, "");
+  const int devices = listen_for_devices();
+  load_modules();
+  const struct orders orders = read_orders();
+  char** manager = words_of("manager");
+  make_root(manager[0] != NULL);
+  bring_up_loopback();
+  (void)!sethostname("lab", 3);
+  if (!manager[0]) serve(orders, devices);
+  execv(manager[0], manager);
+  fail("run", manager[0]);
 }

@@ -22,6 +22,31 @@ MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"]
 KERNEL_LINE = ("console=ttyS0 quiet panic=-1 reboot=t tsc=reliable no_timer_check mitigations=off nokaslr "
                "rdinit=/init random.trust_cpu=on")
 
+# With systemd: no first boot's presets, and of its units only what the command's own wants.
+SYSTEMD_LINE = ("systemd.unit=lab.target systemd.condition-first-boot=no systemd.show_status=no systemd.log_level=warning "
+                "systemd.log_target=console")
+UNITS = {
+    "lab.target": """[Unit]
+DefaultDependencies=no
+Requires=lab.service
+""",
+    "lab.service": """[Unit]
+DefaultDependencies=no
+Wants=dbus.service
+After=dbus.service
+FailureAction=reboot-force
+[Service]
+ExecStart=/run/lab/init /run/lab
+StandardOutput=file:/dev/console
+Delegate=yes
+TasksMax=infinity
+LimitNOFILE=524288
+OOMPolicy=continue
+""",
+    "dbus.socket.d/lab.conf": "[Unit]\nDefaultDependencies=no\n",
+    "dbus.service.d/lab.conf": "[Unit]\nDefaultDependencies=no\n",
+}
+
 
 class LabError(Exception):
     pass
@@ -121,8 +146,9 @@ def end_with_parent():
 
 
 class LabHost:
-    def __init__(self, memory="4G", cpus=2, kvm_nested=False, devices=(), kernel_words=(), before=(), timeout=600):
-        self.memory, self.cpus, self.kvm_nested = memory, cpus, kvm_nested
+    def __init__(self, memory="4G", cpus=2, kvm_nested=False, devices=(), kernel_words=(), before=(), timeout=600,
+                 systemd=False):
+        self.memory, self.cpus, self.kvm_nested, self.systemd = memory, cpus, kvm_nested, systemd
         self.devices, self.kernel_words, self.timeout = list(devices), list(kernel_words), timeout
         self.before = list(before)
         if kvm_nested:
@@ -148,9 +174,11 @@ class LabHost:
         env = {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                "TERM": os.environ.get("TERM", "dumb"), "LANG": "C.UTF-8", "DM_DISABLE_UDEV": "1", **env}
         orders = {"argv": argv, "cwd": [cwd], "env": [f"{key}={value}" for key, value in env.items()],
-                  "before": self.before}
-        return cpio({f"lab/{name}": (0o100644, b"".join(os.fsencode(word) + b"\0" for word in words))
-                     for name, words in orders.items()})
+                  "before": self.before, "manager": ["/lib/systemd/systemd"] if self.systemd else []}
+        files = {f"lab/{name}": (0o100644, b"".join(os.fsencode(word) + b"\0" for word in words))
+                 for name, words in orders.items()}
+        files |= {f"lab/units/{name}": (0o100644, text.encode()) for name, text in UNITS.items()}
+        return cpio(files)
 
     def _command(self, kernel, initrd, console):
         if usable_kvm() and not self.kvm_nested:
@@ -159,10 +187,11 @@ class LabHost:
             # TCG emulates AMD's extension only, nested page tables included.
             machine, processor = "q35", "max,+svm" if self.kvm_nested else "max"
         export = "local,security_model=passthrough,readonly=on,multidevs=remap"
+        line = " ".join([KERNEL_LINE, *([SYSTEMD_LINE] if self.systemd else []), *self.kernel_words])
         return ["qemu-system-x86_64", "-M", machine, "-cpu", processor, "-smp", str(self.cpus), "-m", self.memory,
                 *([] if "kvm" in machine else ["-accel", "tcg,thread=multi,tb-size=512"]),
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-kernel", kernel.image, "-initrd", initrd, "-append", " ".join([KERNEL_LINE, *self.kernel_words]),
+                "-kernel", kernel.image, "-initrd", initrd, "-append", line,
                 "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
                 "-fsdev", f"{export},id=root,path=/", "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
                 "-fsdev", f"{export},id=modules,path={kernel.modules}",
@@ -227,6 +256,7 @@ def main():
     parser.add_argument("--memory", default="4G", help="RAM of the host (default 4G)")
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--kvm-nested", action="store_true", help="a working /dev/kvm inside, on an emulated AMD CPU")
+    parser.add_argument("--systemd", action="store_true", help="systemd is pid 1, CMD a service of it; D-Bus is there")
     parser.add_argument("--device", action="append", default=[], metavar="WORDS",
                         help="further words for QEMU, such as '-device e1000e'; may be repeated")
     parser.add_argument("--kernel-words", default="", help="further words for the kernel's command line")
@@ -238,7 +268,7 @@ def main():
     if not argv:
         parser.error("CMD is missing")
     host = LabHost(options.memory, options.cpus, options.kvm_nested, options.device, options.kernel_words.split(),
-                   timeout=options.timeout)
+                   timeout=options.timeout, systemd=options.systemd)
     try:
         sys.exit(host.run(argv, 1, 2, env=dict(pair.split("=", 1) for pair in options.env)))
     except TimeoutError as error:

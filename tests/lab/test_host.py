@@ -33,6 +33,15 @@ def test_modules_that_this_machine_may_lack_are_there():
     assert done.out.startswith("lin")
 
 
+def test_systemd_as_pid_1_runs_the_command_as_a_service_and_makes_scopes_over_dbus():
+    done = lab("cat /proc/1/comm /proc/self/cgroup; stat -f -c %T /sys/fs/cgroup; "
+               "systemd-run --quiet --scope -u witness cat /proc/self/cgroup; echo to-err >&2; exit 7", systemd=True,
+               timeout=120)
+    assert done.out.splitlines() == ["systemd", "0::/system.slice/lab.service", "cgroup2fs",
+                                     "0::/system.slice/witness.scope"], done
+    assert (done.err, done.code) == ("to-err\n", 7)
+
+
 NESTED_INIT = """
 #include <stdio.h>
 #include <sys/reboot.h>
