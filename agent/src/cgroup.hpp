@@ -1,6 +1,7 @@
 // One container's cgroup (v2) in the guest: signals to all, freezing, counters.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>

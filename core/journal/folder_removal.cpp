@@ -4,6 +4,7 @@
 #include "base/unique_fd.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
