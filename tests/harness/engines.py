@@ -229,7 +229,8 @@ class Podman(Engine):
 
     def environment(self):
         return {**super().environment(), "CONTAINERS_CONF": str(self.folder / "containers.conf"),
-                "XDG_CONFIG_HOME": str(self.folder)}
+                "XDG_CONFIG_HOME": str(self.folder),
+                "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}  # podman 5 warns where it would be version 2 alone
 
     def clean(self):
         wait_for_processes_of(self.folder)  # conmon has `podman container cleanup` run after the end
