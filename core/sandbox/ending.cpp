@@ -176,6 +176,7 @@ void Sandbox::Impl::end_vm() noexcept {
 
 void Sandbox::Impl::remove_pod() noexcept {
   end_vm();
+  std::shared_ptr<PodVm> last_vm;
   const auto quietly = [this](auto&& step) {
     try {
       step();
@@ -189,7 +190,11 @@ void Sandbox::Impl::remove_pod() noexcept {
   }
   network.reset();
   storage.reset();
-  vm.reset();
+  {
+    const std::lock_guard lock(mutex);
+    last_vm = std::move(vm);
+  }
+  last_vm.reset();
   plugins.reset();
   if (folder) quietly([&] { folder->remove(); });
   folder.reset();

@@ -5,6 +5,7 @@
 #include "oci/file_io.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -46,16 +47,18 @@ void PodVm::start(plugin::VmDescription description) {
   description.console = sdk::Fd(console_.take_writer().release());
   {
     const std::lock_guard lock(mutex_);
+    if (given_up_)
+      throw Error(ErrorCode::aborted, "start the virtual machine").because("nobody wants it any more");
     tried_ = started_ = true;
     vm_.start(limits(), std::move(description));
     const auto processes = vm_.processes();
     if (!processes.pids.empty()) vmm_pid_ = processes.pids.front();
-  }
-  if (vmm_pid_ > 0) {
-    // The VMM is a child of ours that only the loop reaps, so the pid cannot have been given to another
-    // meanwhile.
-    vmm_pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, vmm_pid_, 0)));
-    if (!vmm_pidfd_) throw Error::from_errno(errno, "watch the virtual machine monitor", plugin().label());
+    if (vmm_pid_ > 0) {
+      // The VMM is a child of ours that only the loop reaps, so the pid cannot have been given to another
+      // meanwhile.
+      vmm_pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, vmm_pid_, 0)));
+      if (!vmm_pidfd_) throw Error::from_errno(errno, "watch the virtual machine monitor", plugin().label());
+    }
   }
   watch();
 }
@@ -143,6 +146,12 @@ std::map<std::string, std::string> PodVm::addresses() {
   for (const auto& device : vm_.describe(limits(vmm_pidfd_.get())))
     found[device.id] = device.address;
   return found;
+}
+
+void PodVm::give_up() noexcept {
+  const std::lock_guard lock(mutex_);
+  given_up_ = true;
+  if (vmm_pidfd_) ::syscall(SYS_pidfd_send_signal, vmm_pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
 void PodVm::stop() noexcept {

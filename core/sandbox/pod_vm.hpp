@@ -36,6 +36,9 @@ public:
   std::map<std::string, std::string> addresses();
   // Idempotent; never throws. `died` is not called any more.
   void stop() noexcept;
+  // The VMM dies now, or is never started: whoever waits for it gives up. For a start that nobody wants any
+  // more.
+  void give_up() noexcept;
 
   // Readable once the VMM has ended; -1 before start() or where the plugin runs none. Borrowed.
   int ended_fd() const noexcept { return vmm_pidfd_.get(); }
@@ -58,7 +61,7 @@ private:
   std::mutex mutex_; // calls on the handle must not be concurrent
   UniqueFd vmm_pidfd_;
   int vmm_pid_ = 0;
-  bool tried_ = false, started_ = false;
+  bool tried_ = false, started_ = false, given_up_ = false;
   agent_client::IoLoop::Id events_watch_ = 0, end_watch_ = 0;
 };
 

@@ -180,6 +180,15 @@ void Sandbox::shutdown() noexcept {
     impl_->lose_processes();
   } catch (const std::exception&) {
   }
+  // A create at work has the next lock until its guest has answered.
+  std::shared_ptr<PodVm> starting;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->unwanted = true;
+    if (impl_->starting) starting = impl_->vm;
+  }
+  if (starting) starting->give_up();
+  starting.reset();
   const std::lock_guard structural(impl_->structure);
   {
     const std::lock_guard lock(impl_->mutex);

@@ -102,6 +102,7 @@ struct Sandbox::Impl {
   mutable std::mutex mutex;
   std::map<std::string, std::shared_ptr<Container>> containers; // under mutex
   std::shared_ptr<agent_client::AgentClient> client;            // under mutex
+  bool unwanted = false;              // under mutex; shutdown has begun: a VM that starts is given up
   std::string death;                  // under mutex; why the VM is gone, "" while it is not
   std::atomic<bool> starting = false; // somebody waits for the VM and will take everything down if it dies
 
@@ -119,7 +120,7 @@ struct Sandbox::Impl {
   std::unique_ptr<Confinement> confinement;
   plugin::Plan plan;
   std::unique_ptr<launch::PodMounts> mounts;
-  std::unique_ptr<PodVm> vm;
+  std::shared_ptr<PodVm> vm; // set and reset under mutex, for a shutdown that comes during a start
   std::unique_ptr<PodStorage> storage;
   std::unique_ptr<PodNetwork> network;
   std::shared_ptr<agent_client::EventStream> event_stream;

@@ -166,7 +166,14 @@ void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spe
     if (same_namespace(own.get(), netns.get())) netns.reset();
   }
   make_mounts();
-  vm = std::make_unique<PodVm>(*plugins->vm, loop, [this](const std::string& how) { vm_died(how); });
+  auto made = std::make_shared<PodVm>(*plugins->vm, loop, [this](const std::string& how) { vm_died(how); });
+  bool given_up;
+  {
+    const std::lock_guard lock(mutex);
+    vm = std::move(made);
+    given_up = unwanted;
+  }
+  if (given_up) vm->give_up();
   storage = std::make_unique<PodStorage>(plugins->storages, *mounts, *vm);
   network = std::make_unique<PodNetwork>(plugins->networks, std::move(netns), *vm);
   auto description = describe_vm(spec);
