@@ -4,6 +4,7 @@
 #include "base/unique_fd.hpp"
 #include "journal/folder_removal.hpp"
 #include "journal/proto/core_undo.pb.h"
+#include "systemd/manager.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -109,6 +110,10 @@ void undo(const CoreUndo::Unmount& change) {
     throw_errno("unmount", change.path());
 }
 
+void undo(const CoreUndo::StopUnit& change) {
+  systemd::Manager::connect().stop(change.unit());
+}
+
 } // namespace
 
 Record kill_process(const ProcessIdentity& process, const std::string& role) {
@@ -145,6 +150,12 @@ Record unmount(const std::string& path) {
   return to_record("unmount", undo);
 }
 
+Record stop_unit(const std::string& unit) {
+  CoreUndo undo;
+  undo.mutable_stop_unit()->set_unit(unit);
+  return to_record("stop_unit", undo);
+}
+
 void undo_core(const Record& record) {
   CoreUndo change;
   if (record.kind != core_kind || !change.ParseFromString(record.bytes))
@@ -161,6 +172,8 @@ void undo_core(const Record& record) {
     return undo(change.remove_folder());
   case CoreUndo::kUnmount:
     return undo(change.unmount());
+  case CoreUndo::kStopUnit:
+    return undo(change.stop_unit());
   case CoreUndo::CHANGE_NOT_SET:
     break;
   }

@@ -18,6 +18,7 @@ Record remove_cgroup(const std::string& path, bool kill_members);
 Record remove_file(const std::string& path); // a file, socket, fifo or symlink
 Record remove_folder(const std::string& path, bool with_content);
 Record unmount(const std::string& path);
+Record stop_unit(const std::string& unit); // a transient unit of systemd
 
 // Takes one change back; that it was never made, or is undone already, is fine. Throws Error when it cannot.
 //   kill_process   only if pid and start ticks are those of the record; waits until it has ended

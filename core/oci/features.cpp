@@ -142,7 +142,7 @@ std::string features_json() {
     "cgroup": {
       "v1": true,
       "v2": true,
-      "systemd": false,
+      "systemd": true,
       "systemdUser": false
     },
     "seccomp": {

@@ -60,18 +60,6 @@ std::string joined(const std::string& folder, const std::string& path) {
   return path == "/" ? folder : folder + path;
 }
 
-// "user.slice" lies in itself, "user-1000.slice" in "user.slice" (systemd.slice(5)).
-std::string slice_folders(const std::string& slice) {
-  if (slice.empty() || slice == "-.slice") return "";
-  const std::string name = slice.ends_with(".slice") ? slice.substr(0, slice.size() - 6) : slice;
-  std::string path, prefix;
-  for (const auto& part : split(name, '-')) {
-    prefix += prefix.empty() ? part : "-" + part;
-    path += "/" + prefix + ".slice";
-  }
-  return path;
-}
-
 // Path of a process in each hierarchy, by controller list ("" for v2).
 std::map<std::string, std::string> own_paths() {
   std::map<std::string, std::string> paths;
@@ -117,14 +105,6 @@ std::vector<CgroupHierarchy> find_hierarchies(const std::string& mountinfo) {
 }
 
 std::string cgroup_path(const std::string& cgroups_path, const std::string& container_id) {
-  const auto parts = split(cgroups_path, ':');
-  if (parts.size() == 3 && !cgroups_path.starts_with("/")) {
-    const std::string& name = parts[2];
-    const std::string unit = name.ends_with(".slice") ? "/" + name
-                             : parts[1].empty()       ? "/" + name + ".scope"
-                                                      : "/" + parts[1] + "-" + name + ".scope";
-    return slice_folders(parts[0].empty() ? "system.slice" : parts[0]) + unit;
-  }
   if (cgroups_path.empty()) return "/" + container_id;
   // Neither "." nor ".." leads out of the hierarchy.
   std::string path;
@@ -139,12 +119,29 @@ PodCgroup::PodCgroup(journal::Journal& journal, const std::string& path)
 PodCgroup::PodCgroup(journal::Journal& journal, const std::string& path,
                      std::vector<CgroupHierarchy> hierarchies)
     : journal_(journal) {
+  make_all(hierarchies, path);
+}
+
+PodCgroup::PodCgroup(journal::Journal& journal, const systemd::ScopeName& scope,
+                     const std::string& container_id, int first_pid)
+    : journal_(journal), scope_(std::in_place, journal, scope, container_id, first_pid) {
+  try {
+    make_all(find_hierarchies(read_proc("/proc/self/mountinfo")), scope.cgroup_path());
+  } catch (const Error&) {
+    scope_->stop();
+    throw;
+  }
+}
+
+void PodCgroup::make_all(const std::vector<CgroupHierarchy>& hierarchies, const std::string& path) {
   const auto paths = own_paths();
   for (const auto& hierarchy : hierarchies) {
     make(hierarchy, path);
     procs_files_.push_back(joined(hierarchy.mount_point, path) + "/cgroup.procs");
     const std::string own = own_path(paths, hierarchy);
-    if (!own.empty()) own_procs_files_.push_back(joined(hierarchy.mount_point, own) + "/cgroup.procs");
+    if (!own.empty())
+      own_procs_files_.push_back(
+          {joined(hierarchy.mount_point, own) + "/cgroup.procs", hierarchy.mount_point + "/cgroup.procs"});
   }
 }
 
@@ -159,9 +156,11 @@ void PodCgroup::make(const CgroupHierarchy& hierarchy, const std::string& path) 
     if (part.empty()) continue;
     const std::string parent = folder;
     folder += "/" + part;
-    if (!exists(folder)) {
+    const bool there = exists(folder);
+    // What systemd has made for the pod goes with whoever is still in it, as what is made here.
+    if (!there || (folder == leaf && scope_ && scope_->is_ours())) {
       const std::uint64_t record = folder == leaf ? journal_.append(journal::remove_cgroup(folder, true)) : 0;
-      if (::mkdir(folder.c_str(), 0755) < 0 && errno != EEXIST) {
+      if (!there && ::mkdir(folder.c_str(), 0755) < 0 && errno != EEXIST) {
         const int error = errno;
         if (record != 0) journal_.done(record);
         throw Error::from_errno(error, "make cgroup", folder);
@@ -179,8 +178,9 @@ void PodCgroup::join(int pid) const {
 }
 
 void PodCgroup::leave() const noexcept {
-  for (const auto& file : own_procs_files_)
-    write_file(file, "0"); // 0 is the writer
+  for (const auto& files : own_procs_files_)
+    if (!write_file(files.own, "0")) // 0 is the writer
+      write_file(files.root, "0");   // the cgroup that it came from is gone, with its session, say
 }
 
 void PodCgroup::remove() {
@@ -194,6 +194,7 @@ void PodCgroup::remove() {
     }
     made_.pop_back();
   }
+  if (scope_) scope_->stop();
 }
 
 } // namespace nacre::sandbox

@@ -1,10 +1,12 @@
-// The pod's cgroup on the host, with the cgroupfs driver: VMM, helpers, holders and the sandbox process are
+// The pod's cgroup on the host: VMM, helpers, holders and the sandbox process are
 // in it, in every hierarchy that is mounted (v1, v2, or both). No limits are set: the guest's memory is the
 // limit, and its kernel enforces the containers'.
 #pragma once
 
 #include "journal/journal.hpp"
+#include "sandbox/pod_scope.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,15 +21,19 @@ struct CgroupHierarchy {
 // From the text of /proc/self/mountinfo.
 std::vector<CgroupHierarchy> find_hierarchies(const std::string& mountinfo);
 
-// linux.cgroupsPath as a path below the hierarchy's root. "slice:prefix:name" becomes the folders that
-// systemd would make ("/a.slice/a-b.slice/prefix-name.scope"); a relative or empty path is below `/`, as runc
-// has it.
+// linux.cgroupsPath as a path below the hierarchy's root, for the cgroupfs driver; a relative or empty path
+// is below `/`, as runc has it.
 std::string cgroup_path(const std::string& cgroups_path, const std::string& container_id);
 
 class PodCgroup {
 public:
-  // Makes what is missing; the pod's own folders have a record in the journal before. Throws Error.
+  // The cgroupfs driver: makes what is missing; the pod's own folders have a record in the journal before.
+  // Throws Error.
   PodCgroup(journal::Journal& journal, const std::string& path);
+  // The systemd driver: systemd makes the unit around `first_pid`, a process of the pod, in the hierarchies
+  // that it manages; the others, of a v1 host, are made here. Throws Error.
+  PodCgroup(journal::Journal& journal, const systemd::ScopeName& scope, const std::string& container_id,
+            int first_pid);
   // Of hierarchies given, for tests.
   PodCgroup(journal::Journal& journal, const std::string& path, std::vector<CgroupHierarchy> hierarchies);
 
@@ -44,12 +50,18 @@ private:
     std::string path;
     std::uint64_t record; // 0: a folder above the pod's
   };
+  struct ProcsFiles {
+    std::string own;  // where the sandbox process came from
+    std::string root; // of the same hierarchy
+  };
+  void make_all(const std::vector<CgroupHierarchy>& hierarchies, const std::string& path);
   void make(const CgroupHierarchy& hierarchy, const std::string& path);
 
   journal::Journal& journal_;
   std::vector<std::string> procs_files_;
-  std::vector<std::string> own_procs_files_; // where the sandbox process came from
-  std::vector<Made> made_;                   // parents first
+  std::vector<ProcsFiles> own_procs_files_;
+  std::optional<PodScope> scope_;
+  std::vector<Made> made_; // parents first
 };
 
 } // namespace nacre::sandbox

@@ -108,7 +108,11 @@ void Sandbox::Impl::make_journal() {
 
 void Sandbox::Impl::make_cgroup(const oci::Spec& spec, const std::string& container_id, int holder_pid) {
   const auto phase = timeline.phase("cgroup");
-  cgroup = std::make_unique<PodCgroup>(*journal, cgroup_path(spec.linux.cgroups_path, container_id));
+  if (options.systemd_cgroup)
+    cgroup = std::make_unique<PodCgroup>(
+        *journal, systemd::ScopeName::parse(spec.linux.cgroups_path, container_id), container_id, holder_pid);
+  else
+    cgroup = std::make_unique<PodCgroup>(*journal, cgroup_path(spec.linux.cgroups_path, container_id));
   cgroup->join(holder_pid);
   cgroup->join(::getpid());
   processes->set_cgroup(cgroup->procs_files());

@@ -11,15 +11,17 @@ from harness import place
 pytestmark = pytest.mark.no_leak_check
 
 BASE = {"base"}
+SYSTEMD = {"systemd"}
 FIRST = BASE | {"config", "oci", "ttrpc", "journal", "launch"}
 SECOND = FIRST | {"plugin", "agent_client"}
 MAY_USE = {
     "base": set(),
     "include": set(),
-    "config": BASE, "oci": BASE, "ttrpc": BASE, "journal": BASE, "launch": BASE,
+    "systemd": BASE,
+    "config": BASE, "oci": BASE, "ttrpc": BASE, "journal": BASE | SYSTEMD, "launch": BASE,
     "plugin": FIRST,
     "agent_client": FIRST,
-    "sandbox": SECOND,
+    "sandbox": SECOND | SYSTEMD,
     "shim": SECOND | {"sandbox"},
     "cli": BASE | {"config", "oci", "ttrpc", "launch", "plugin"},
 }

@@ -15,7 +15,8 @@ def agent_binary():
 
 # Header prefix -> the folders whose business it is.
 HOMES = {
-    "boost/dll": ("core/plugin/", "core/agent_client/rpc_library.cpp"),
+    "boost/dll": ("core/plugin/", "core/agent_client/rpc_library.cpp", "core/systemd/sd_bus_library.cpp"),
+    "systemd/sd-": ("core/systemd/", "tests/unit/systemd_manager_test.cpp"),
     "boost/program_options": ("core/cli/", "core/shim/", "core/plugin/"),
     "toml++": ("core/config/",),
     "grpc": ("core/agent_client/grpc/", "agent/", "tests/fakes/", "tests/unit/agent_rpc_server_test.cpp"),
@@ -40,7 +41,7 @@ def test_a_package_is_included_only_where_its_job_is(header):
 def test_boost_dll_opens_every_plugin_in_one_file():
     openers = [str(path) for path in tree.cpp_files("core/")
                if any(name.startswith("boost/dll") for _, name in tree.includes(path))]
-    assert openers == ["core/agent_client/rpc_library.cpp", "core/plugin/loader.cpp"], openers
+    assert openers == ["core/agent_client/rpc_library.cpp", "core/plugin/loader.cpp", "core/systemd/sd_bus_library.cpp"], openers
     problems = [f"{path}:{number} opens a library itself: {line.strip()}"
                 for path in tree.cpp_files("core/", "plugins/") for number, line in tree.code_lines(path)
                 if re.search(r"\bdlm?open\s*\(", line)]
@@ -78,6 +79,11 @@ def test_the_sandbox_process_starts_without_grpc():
     """Its relocations are 10 ms of every start: they are made while the guest boots."""
     assert not [name for name in tree.needed(place.shim) if "grpc" in name]
     assert not [line for line in tree.symbols(place.shim) if re.search(r"\bgrpc(::|_)", line)][:3]
+
+
+def test_no_start_pays_for_libsystemd():
+    for binary in (place.nacre, place.shim):
+        assert not [name for name in tree.needed(binary) if "systemd" in name]
 
 
 def test_the_agent_and_nacre_launch_are_static():

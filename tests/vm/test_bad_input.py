@@ -144,6 +144,22 @@ def test_refused_in_words(nacre, case):
     assert not nacre.root.exists() or not list(nacre.root.iterdir())
 
 
+CGROUPS_PATHS = {"/no/unit": "expected cgroupsPath to be of format \"slice:prefix:name\"",
+                 "a--b.slice:p:n": "invalid slice name"}
+if not os.path.exists("/run/systemd/system"):
+    CGROUPS_PATHS["system.slice:p:n"] = "systemd support for managing cgroups is not available"
+
+
+@pytest.mark.parametrize("path", CGROUPS_PATHS)
+def test_systemd_cgroup_refuses_what_systemd_cannot_make(nacre, path):
+    bundle = nacre.bundle("true")
+    edit(lambda spec: spec["linux"].update(cgroupsPath=path))(nacre, bundle)
+    done = nacre.run(bundle, globals=["--systemd-cgroup"])
+    assert done.code == 1, done
+    check_sentence(done.err, [CGROUPS_PATHS[path]])
+    assert not nacre.root.exists() or not list(nacre.root.iterdir())
+
+
 def check_sentence(text, words):
     assert text.strip(), "nothing was said"
     assert len(text.strip().splitlines()) <= 12, f"a story instead of a sentence:\n{text}"

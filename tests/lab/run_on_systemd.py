@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+"""Inside a lab host with systemd: containers in scopes of systemd's, by the command line. Prints what it saw as
+JSON; test_systemd.py says what that must be."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness import place, reaper  # noqa: E402
+
+reaper.become_child()
+
+from harness.runtime import Nacre, kill_now  # noqa: E402
+
+
+def show(unit, *properties):
+    """None where systemd does not know the unit."""
+    words = ["systemctl", "show", unit, *(f"--property={name}" for name in ("LoadState", *properties))]
+    found = dict(line.split("=", 1) for line in subprocess.run(words, check=True, capture_output=True,
+                                                               text=True).stdout.splitlines())
+    return None if found.pop("LoadState") == "not-found" else found
+
+
+def members(cgroup):
+    """Names of the programs in a cgroup; the kernel's threads that serve vhost and KVM are there too, and have none."""
+    names = []
+    for pid in Path(f"/sys/fs/cgroup{cgroup}/cgroup.procs").read_text().split():
+        with contextlib.suppress(FileNotFoundError):
+            names.append(os.path.basename(os.readlink(f"/proc/{pid}/exe")))
+    return sorted(names)
+
+
+def look(unit):
+    found = show(unit, "ActiveState", "Slice", "Delegate", "ControlGroup", "MemoryAccounting", "Description")
+    return found and {**found, "members": members(found["ControlGroup"])}
+
+
+def is_gone(unit, cgroup):
+    return show(unit) is None and not Path(f"/sys/fs/cgroup{cgroup}").exists()
+
+
+def by_the_command_line(seen):
+    with place.Folder() as folder:
+        nacre = Nacre(folder)
+        bundle = nacre.bundle("sleep 1000")
+        bundle.spec["linux"]["cgroupsPath"] = "/no/unit"
+        refused = nacre.new(bundle.write() or bundle)
+        words = nacre.create_words(refused)
+        seen["refused"] = nacre(*words, globals=["--systemd-cgroup"]).err
+        for ending in ("delete", "sandbox process killed"):
+            name = place.fresh_name()
+            bundle.spec["linux"]["cgroupsPath"] = f"user-{place.mark}.slice:test:{name}"
+            bundle.write()
+            container = nacre.create(bundle, name=name, globals=["--systemd-cgroup"]).start()
+            unit = f"test-{name}.scope"
+            saw = look(unit)
+            if ending == "delete":
+                again = nacre(*nacre.create_words(nacre.new(bundle)), globals=["--systemd-cgroup"])
+                saw["again"] = again.err
+                container.kill("KILL").ok()
+                container.wait()
+                container.delete().ok()
+            else:
+                kill_now(container.sandbox_pid)
+                container.delete(force=True).ok()
+            saw["gone"] = is_gone(unit, saw["ControlGroup"])
+            seen[ending] = saw
+        seen["left"] = nacre.close()
+
+
+def main():
+    seen = {}
+    {"nacre": by_the_command_line}[sys.argv[1]](seen)
+    print(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main()
