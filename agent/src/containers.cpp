@@ -55,7 +55,7 @@ bool release_waiting_process(const std::string& id) {
 Containers::Containers(EventLoop& loop, EventLog& events, Reaper& reaper, Storages& storages,
                        Timeline& timeline, const std::atomic<std::size_t>& stdio_window)
     : loop_(loop), events_(events), reaper_(reaper), storages_(storages), timeline_(timeline), crun_(reaper),
-      oom_watch_(loop, events), stdio_window_(stdio_window) {}
+      oom_watch_(loop, events), process_watch_(loop, events), stdio_window_(stdio_window) {}
 
 std::shared_ptr<Container> Containers::find(const std::string& id) {
   const std::lock_guard lock(mutex_);
@@ -177,6 +177,7 @@ void Containers::remove(const std::string& id, bool force) {
 // better.
 void Containers::release(Container& container) {
   oom_watch_.remove(container.id);
+  process_watch_.forget(container.id);
   struct stat info {};
   if (::stat(Crun::state_folder(container.id).c_str(), &info) == 0) {
     const auto phase = timeline_.phase("crun-delete", container.id);
@@ -270,6 +271,12 @@ void Containers::remove_process(const std::string& id, const std::string& exec_i
 
 void Containers::signal(const v1::SignalProcessRequest& request) {
   const auto container = find(request.container_id());
+  if (request.guest_pid() != 0) {
+    if (request.all() || !request.exec_id().empty())
+      throw Error(Code::invalid_argument, "a signal by process number must name no exec, nor all processes");
+    return signal_listed_process(container->own_cgroup(), static_cast<pid_t>(request.guest_pid()),
+                                 request.start_time_ticks(), static_cast<int>(request.signal()));
+  }
   const auto process = container->process(request.exec_id());
   if (!request.all()) {
     process->signal(static_cast<int>(request.signal()));
@@ -300,22 +307,30 @@ std::map<std::string, std::string> Containers::counters(const std::string& id) {
   return find(id)->own_cgroup().counters();
 }
 
-void Containers::list_processes(const std::string& id, v1::ListProcessesReply& reply) {
-  const auto container = find(id);
-  std::map<pid_t, std::string> execs;
+void Containers::list_processes(const v1::ListProcessesRequest& request, v1::ListProcessesReply& reply) {
+  constexpr int most_listed = 8192; // more would not fit into a message
+  std::size_t argv_budget = 1 << 20;
+  const auto container = find(request.container_id());
+  std::map<pid_t, std::string> started;
   {
     const std::lock_guard lock(container->mutex);
     for (const auto& [exec_id, process] : container->processes) {
-      if (!process->ended()) execs[process->pid()] = exec_id;
+      if (!process->ended()) started[process->pid()] = exec_id;
     }
   }
   for (const auto pid : container->own_cgroup().processes()) {
-    if (!describe_process(pid, *reply.add_processes())) {
-      reply.mutable_processes()->RemoveLast(); // ended meanwhile
-      continue;
+    if (reply.processes_size() == most_listed) break;
+    auto pidfd = ProcessWatch::open(pid);
+    auto& process = *reply.add_processes();
+    const auto known = started.find(pid);
+    if (known != started.end()) {
+      process.set_host_started(true);
+      process.set_exec_id(known->second);
     }
-    auto& process = *reply.mutable_processes()->rbegin();
-    if (const auto exec = execs.find(pid); exec != execs.end()) process.set_exec_id(exec->second);
+    if (!describe_process(pid, process, argv_budget) ||
+        (request.watch() && known == started.end() &&
+         !process_watch_.follow(container->id, std::move(pidfd), pid, process.start_time_ticks())))
+      reply.mutable_processes()->RemoveLast(); // ended meanwhile
   }
 }
 

@@ -7,6 +7,7 @@
 #include "event_log.hpp"
 #include "event_loop.hpp"
 #include "oom_watch.hpp"
+#include "process_watch.hpp"
 #include "reaper.hpp"
 #include "storage.hpp"
 #include "timeline.hpp"
@@ -38,7 +39,7 @@ public:
 
   std::shared_ptr<ProcessStdio> stdio(const std::string& id, const std::string& exec_id);
   std::map<std::string, std::string> counters(const std::string& id);
-  void list_processes(const std::string& id, v1::ListProcessesReply& reply);
+  void list_processes(const v1::ListProcessesRequest& request, v1::ListProcessesReply& reply);
 
 private:
   std::shared_ptr<Container> find(const std::string& id);
@@ -57,6 +58,7 @@ private:
   Timeline& timeline_;
   Crun crun_;
   OomWatch oom_watch_;
+  ProcessWatch process_watch_;
   const std::atomic<std::size_t>& stdio_window_;
   std::atomic<std::uint64_t> last_file_ = 0;
   std::mutex mutex_;

@@ -30,6 +30,15 @@ void EventLog::add_oom(const std::string& container) {
   add(std::move(event));
 }
 
+void EventLog::add_process_ended(const std::string& container, pid_t pid, std::uint64_t start_time_ticks) {
+  v1::Event event;
+  auto* ended = event.mutable_process_ended();
+  ended->set_container_id(container);
+  ended->set_guest_pid(static_cast<std::uint32_t>(pid));
+  ended->set_start_time_ticks(start_time_ticks);
+  add(std::move(event));
+}
+
 void EventLog::add(v1::Event event) {
   const std::lock_guard lock(mutex_);
   event.set_number(++last_number_);

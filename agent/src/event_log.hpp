@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <sys/types.h>
 
 namespace nacre::agent {
 
@@ -25,6 +26,7 @@ class EventLog {
 public:
   void add_exit(const std::string& container, const std::string& exec, std::uint32_t status);
   void add_oom(const std::string& container);
+  void add_process_ended(const std::string& container, pid_t pid, std::uint64_t start_time_ticks);
 
   // A stream begins; the one before is ended. All up to `after` is forgotten, what follows is sent.
   void attach(std::shared_ptr<EventSink> sink, std::uint64_t after);

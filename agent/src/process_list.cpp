@@ -1,8 +1,13 @@
 #include "process_list.hpp"
 
+#include "error.hpp"
 #include "file.hpp"
+#include "unique_fd.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <string_view>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
 
@@ -35,6 +40,8 @@ bool read_stat(const std::string& folder, v1::ListProcessesReply::Process& out) 
   const auto text = try_read_file(folder + "/stat");
   const auto name_end = text ? text->rfind(')') : std::string::npos;
   if (name_end == std::string::npos) return false;
+  if (const auto name_start = text->find('('); name_start < name_end)
+    out.set_name(text->substr(name_start + 1, name_end - name_start - 1));
   const auto fields = words(std::string_view(*text).substr(name_end + 1), " \n");
   if (fields.size() <= resident_pages_field) return false;
   const auto number = [&](std::size_t field) { return parse_number(fields[field]).value_or(0); };
@@ -64,19 +71,36 @@ void read_status(const std::string& folder, v1::ListProcessesReply::Process& out
 
 } // namespace
 
-bool describe_process(pid_t pid, v1::ListProcessesReply::Process& out) {
+bool describe_process(pid_t pid, v1::ListProcessesReply::Process& out, std::size_t& argv_budget) {
+  constexpr std::size_t argv_limit = 4096; // as much as ps(1) of old showed; a process may have megabytes
   const auto folder = "/proc/" + std::to_string(pid);
   if (!read_stat(folder, out)) return false;
   out.set_guest_pid(static_cast<std::uint32_t>(pid));
   read_status(folder, out);
   const auto arguments = try_read_file(folder + "/cmdline").value_or("");
-  std::string_view rest = arguments;
+  std::string_view rest = std::string_view(arguments).substr(0, std::min(argv_limit, argv_budget));
+  argv_budget -= rest.size();
   while (!rest.empty()) {
     const auto end = rest.find('\0');
     out.add_argv(std::string(rest.substr(0, end)));
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
   }
   return true;
+}
+
+void signal_listed_process(const Cgroup& cgroup, pid_t pid, std::uint64_t start_time_ticks, int signal) {
+  const auto gone = Error(Code::not_found, "process " + std::to_string(pid) + " has ended");
+  // Opened first: what is checked then is what gets the signal, or the signal reaches nobody.
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) throw gone;
+  const auto members = cgroup.processes();
+  v1::ListProcessesReply::Process found;
+  if (std::ranges::find(members, pid) == members.end() || !read_stat("/proc/" + std::to_string(pid), found) ||
+      found.start_time_ticks() != start_time_ticks)
+    throw gone;
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) == 0) return;
+  if (errno == ESRCH) throw gone;
+  throw system_error("cannot send signal " + std::to_string(signal) + " to process", std::to_string(pid));
 }
 
 } // namespace nacre::agent

@@ -105,7 +105,7 @@ NACRE_AGENT_CALL(ResizePty) {
 }
 
 NACRE_AGENT_CALL(ListProcesses) {
-  return answer(__func__, [&] { sandbox_.containers.list_processes(request->container_id(), *reply); });
+  return answer(__func__, [&] { sandbox_.containers.list_processes(*request, *reply); });
 }
 
 NACRE_AGENT_CALL(RemoveProcess) {

@@ -185,9 +185,11 @@ void AgentClient::resize_pty(const v1::ResizePtyRequest& request, Milliseconds d
                            request.container_id());
 }
 
-v1::ListProcessesReply AgentClient::list_processes(const std::string& container_id, Milliseconds deadline) {
-  return call<v1::ListProcessesReply>(*transport_, "ListProcesses",
-                                      named<v1::ListProcessesRequest>(container_id), deadline,
+v1::ListProcessesReply AgentClient::list_processes(const std::string& container_id, Milliseconds deadline,
+                                                   bool watch) {
+  auto request = named<v1::ListProcessesRequest>(container_id);
+  request.set_watch(watch);
+  return call<v1::ListProcessesReply>(*transport_, "ListProcesses", request, deadline,
                                       "list the processes of container", container_id);
 }
 

@@ -56,7 +56,9 @@ public:
   v1::ExecProcessReply exec_process(const v1::ExecProcessRequest& request, Milliseconds deadline);
   void signal_process(const v1::SignalProcessRequest& request, Milliseconds deadline);
   void resize_pty(const v1::ResizePtyRequest& request, Milliseconds deadline);
-  v1::ListProcessesReply list_processes(const std::string& container_id, Milliseconds deadline);
+  // `watch`: a ProcessEnded event will tell the end of those that the host did not start.
+  v1::ListProcessesReply list_processes(const std::string& container_id, Milliseconds deadline,
+                                        bool watch = false);
   void remove_process(const std::string& container_id, const std::string& exec_id, Milliseconds deadline);
   void update_network(const v1::Network& network, Milliseconds deadline);
   v1::Network list_network(Milliseconds deadline);

@@ -20,6 +20,13 @@ Verbs of a container's life:
   exec      run another process in a container
   kill      send a signal
   delete    remove a container
+  pause     stop all processes of a container
+  resume    let them go on
+  ps        show the processes of a container
+  events    print statistics and OOM kills of a container
+  update    change limits of a container
+  checkpoint, restore
+            save a container and start it again: not available yet
   state     print the state of a container as JSON
   list      list the containers below --root
   spec      write a config.json to start from

@@ -18,15 +18,28 @@ struct Verb {
 };
 
 constexpr Verb verbs[] = {
-    {"config", verb_config},     {"create", verb_create},     {"debug-console", verb_debug_console},
-    {"delete", verb_delete},     {"exec", verb_exec},         {"kill", verb_kill},
-    {"features", verb_features}, {"list", verb_list},         {"plugin", verb_plugin},
-    {"run", verb_run},           {"spec", verb_spec},         {"start", verb_start},
-    {"state", verb_state},       {"timeline", verb_timeline},
+    {"checkpoint", verb_checkpoint},
+    {"config", verb_config},
+    {"create", verb_create},
+    {"debug-console", verb_debug_console},
+    {"delete", verb_delete},
+    {"events", verb_events},
+    {"exec", verb_exec},
+    {"features", verb_features},
+    {"kill", verb_kill},
+    {"list", verb_list},
+    {"pause", verb_pause},
+    {"plugin", verb_plugin},
+    {"ps", verb_ps},
+    {"restore", verb_restore},
+    {"resume", verb_resume},
+    {"run", verb_run},
+    {"spec", verb_spec},
+    {"start", verb_start},
+    {"state", verb_state},
+    {"timeline", verb_timeline},
+    {"update", verb_update},
 };
-
-constexpr std::string_view verbs_of_later[] = {"checkpoint", "events", "pause", "ps",
-                                               "restore",    "resume", "update"};
 
 std::string version_text() {
   return std::string("nacre version ") + paths::version + "\ncommit: " + build_commit +
@@ -34,8 +47,6 @@ std::string version_text() {
 }
 
 [[noreturn]] void refuse_verb(const std::string& name) {
-  for (const auto later : verbs_of_later)
-    if (name == later) throw Error(ErrorCode::unimplemented, "nacre " + name + " is not available yet");
   if (name == "init")
     throw Error(ErrorCode::invalid_argument, "nacre init is not for users")
         .because("runc runs itself so inside a container, but here the guest's agent starts processes")

@@ -203,7 +203,8 @@ std::string features_json() {
   "annotations": {
     "io.nacre.version": ")json";
   text += paths::version;
-  text += R"json("
+  text += R"json(",
+    "io.nacre.checkpoint.enabled": "false"
   },
   "potentiallyUnsafeConfigAnnotations": [
     "io.nacre.config.",

@@ -4,7 +4,10 @@
 #include "oci/pod.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
+#include "sandbox/mirrors.hpp"
 #include "sandbox/process.hpp"
+
+#include <boost/json/object.hpp>
 
 #include <atomic>
 #include <map>
@@ -23,6 +26,7 @@ struct Container {
   std::shared_ptr<GuestProcess> first;
   oci::PodMembership pod;
   std::atomic<std::uint32_t> guest_pid = 0; // of its first process, as the guest says; 0: none yet
+  std::unique_ptr<Mirrors> mirrors; // set once the pod has its cgroup
 
   struct Exec {
     std::shared_ptr<GuestProcess> process;
@@ -31,6 +35,10 @@ struct Container {
     std::unique_ptr<launch::Holder> holder; // until it is started
   };
   std::map<std::string, Exec> execs; // under the sandbox's mutex
+
+  std::mutex resources_mutex;
+  boost::json::object
+      resources; // under resources_mutex: the limits in force in the guest, as in linux.resources
 
   std::mutex state_mutex;
   oci::State state; // under state_mutex

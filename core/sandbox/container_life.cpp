@@ -92,6 +92,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       cgroup->join(holder->pid());
     }
     container->first->take_holder(std::move(holder));
+    add_mirrors(*container);
     {
       const std::lock_guard lock(mutex);
       containers[container->id] = container;
@@ -192,6 +193,9 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   if (auto* process = document["process"].if_object())
     confinement->guest_process(false, *process, document["linux"].as_object());
   container.linux_section = boost::json::serialize(document["linux"]);
+  if (const auto* limits = document["linux"].as_object().if_contains("resources");
+      limits && limits->is_object())
+    container.resources = limits->get_object();
 
   agent_client::v1::CreateContainerRequest request;
   request.set_container_id(container.id);
@@ -218,6 +222,8 @@ void Sandbox::Impl::start_container(const std::string& id) {
   switch (container->first->state().status) {
   case ProcessStatus::created:
     break;
+  case ProcessStatus::paused:
+    throw Error(ErrorCode::failed_precondition, "cannot start a container in the paused state");
   case ProcessStatus::stopped:
     throw Error(ErrorCode::failed_precondition, "cannot start a container that has stopped");
   default:

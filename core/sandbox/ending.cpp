@@ -49,6 +49,7 @@ GuestProcess::Callbacks Sandbox::Impl::process_callbacks() {
       const auto found = containers.find(process.container_id());
       if (found != containers.end()) container = found->second;
     }
+    if (container && container->mirrors) container->mirrors->clear();
     try {
       if (container) write_state(*container, oci::Status::stopped);
     } catch (const Error&) {
@@ -85,28 +86,6 @@ void Sandbox::Impl::end_pod_with(const GuestProcess& process) {
     request.set_all(true);
     connected->signal_process_async(request, remove_deadline, nullptr); // that it has ended meanwhile is fine
   }
-}
-
-void Sandbox::Impl::handle_event(const agent_client::v1::Event& event) {
-  if (event.has_oom()) {
-    if (events.oom) events.oom(event.oom().container_id());
-    return;
-  }
-  if (!event.has_exit()) return;
-  const auto& exit = event.exit();
-  std::shared_ptr<GuestProcess> process;
-  {
-    const std::lock_guard lock(mutex);
-    const auto container = containers.find(exit.container_id());
-    if (container == containers.end()) return;
-    if (exit.exec_id().empty()) {
-      process = container->second->first;
-    } else if (const auto exec = container->second->execs.find(exit.exec_id());
-               exec != container->second->execs.end()) {
-      process = exec->second.process;
-    }
-  }
-  if (process) process->exited(exit.status() & 0xff);
 }
 
 void Sandbox::Impl::vm_died(const std::string& how) {

@@ -1,4 +1,4 @@
-// Further processes in a running container.
+// Further processes in a running container: those that are asked for, and those that it starts itself.
 #include "sandbox/sandbox_impl.hpp"
 
 #include "base/error.hpp"
@@ -18,15 +18,15 @@ UniqueFd open_netns(int pid) {
 }
 
 // Like the container's own holder: its network namespace, the pod's cgroup.
-std::unique_ptr<launch::Holder>
-spawn_exec_holder(const Container& container, const std::vector<std::string>& argv, const PodCgroup& cgroup) {
+std::unique_ptr<launch::Holder> spawn_holder_beside(int first_pid, const std::vector<std::string>& argv,
+                                                    const std::vector<std::string>& cgroup_procs) {
   launch::HolderPlan plan;
   std::vector<UniqueFd> fds;
-  if (UniqueFd netns = open_netns(container.first->pid())) {
+  if (UniqueFd netns = open_netns(first_pid)) {
     plan.add_enter_namespaces(0);
     fds.push_back(std::move(netns));
   }
-  for (const auto& file : cgroup.procs_files())
+  for (const auto& file : cgroup_procs)
     plan.add_cgroup_procs(file);
   return launch::Holder::spawn(plan, argv, std::move(fds));
 }
@@ -74,7 +74,7 @@ int Sandbox::Impl::start_exec(const std::string& container_id, const std::string
     throw Error(ErrorCode::failed_precondition, "start exec", exec_id).because("it was started already");
   try {
     if (process->pid() == 0)
-      process->take_holder(spawn_exec_holder(*container, argv, *cgroup));
+      process->take_holder(spawn_holder_beside(container->first->pid(), argv, cgroup->procs_files()));
     else
       cgroup->join(process->pid());
     request.set_container_id(container_id);
@@ -95,6 +95,14 @@ int Sandbox::Impl::start_exec(const std::string& container_id, const std::string
     throw;
   }
   return process->pid();
+}
+
+void Sandbox::Impl::add_mirrors(Container& container) {
+  container.mirrors = std::make_unique<Mirrors>(
+      loop, [this] { return agent(); }, container.id,
+      [first = container.first, procs = cgroup->procs_files()](const std::vector<std::string>& argv) {
+        return spawn_holder_beside(first->pid(), argv, procs);
+      });
 }
 
 } // namespace nacre::sandbox

@@ -172,7 +172,9 @@ void GuestProcess::started() {
 void GuestProcess::set_paused(bool paused) {
   const std::lock_guard lock(mutex_);
   if (state_.status == ProcessStatus::stopped) return;
-  state_.status = paused ? ProcessStatus::paused : ProcessStatus::running;
+  state_.status = paused          ? ProcessStatus::paused
+                  : ever_started_ ? ProcessStatus::running
+                                  : ProcessStatus::created;
 }
 
 void GuestProcess::on_exit(std::function<void(const ProcessState&)> callback) {

@@ -2,7 +2,13 @@
 
 #include "agent_client/debug_console.hpp"
 #include "base/error.hpp"
+#include "plugin/savable.hpp"
+#include "sandbox/resource_update.hpp"
 #include "sandbox/sandbox_impl.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include <sys/sysinfo.h>
 
 namespace nacre::sandbox {
 namespace {
@@ -123,13 +129,24 @@ ProcessState Sandbox::state(const std::string& container_id, const std::string& 
   return impl_->find_process(container_id, exec_id)->state();
 }
 
-std::vector<ProcessState> Sandbox::processes(const std::string& container_id) const {
+std::vector<HostPid> Sandbox::pids(const std::string& container_id) {
   const auto container = impl_->find(container_id);
-  std::vector<ProcessState> states{container->first->state()};
-  const std::lock_guard lock(impl_->mutex);
-  for (const auto& [id, exec] : container->execs)
-    states.push_back(exec.process->state());
-  return states;
+  std::vector<HostPid> pids;
+  const auto add = [&](const ProcessState& process) {
+    if (process.pid != 0 && process.status != ProcessStatus::stopped)
+      pids.push_back({process.pid, process.exec_id});
+  };
+  add(container->first->state());
+  if (pids.empty()) return pids;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& [id, exec] : container->execs)
+      add(exec.process->state());
+  }
+  if (container->mirrors && container->first->ever_started())
+    for (const int pid : container->mirrors->refresh())
+      pids.push_back({pid, {}});
+  return pids;
 }
 
 void Sandbox::on_exit(const std::string& container_id, const std::string& exec_id,
@@ -151,7 +168,9 @@ void Sandbox::open_debug_console(const std::string& container_id, UniqueFd socke
 
 void Sandbox::pause(const std::string& container_id) {
   const auto container = impl_->find(container_id);
-  refuse_stopped(*container->first);
+  const auto status = container->first->state().status;
+  if (status != ProcessStatus::running && status != ProcessStatus::created)
+    throw not_running(); // runc's words
   impl_->need_agent()->pause_container(container_id, call_deadline);
   container->first->set_paused(true);
   impl_->write_state(*container, oci::Status::paused);
@@ -159,15 +178,51 @@ void Sandbox::pause(const std::string& container_id) {
 
 void Sandbox::resume(const std::string& container_id) {
   const auto container = impl_->find(container_id);
-  refuse_stopped(*container->first);
+  if (container->first->state().status != ProcessStatus::paused)
+    throw Error(ErrorCode::failed_precondition, "container not paused");
   impl_->need_agent()->resume_container(container_id, call_deadline);
   container->first->set_paused(false);
-  impl_->write_state(*container, oci::Status::running);
+  impl_->write_state(*container,
+                     container->first->ever_started() ? oci::Status::running : oci::Status::created);
 }
 
 void Sandbox::update(const std::string& container_id, const std::string& resources_json) {
+  const auto container = impl_->find(container_id);
+  refuse_stopped(*container->first);
+  const auto agent = impl_->need_agent();
+  const std::lock_guard lock(container->resources_mutex);
+  auto limits = container->resources;
+  const auto changes = merge_resources(limits, resources_json, [&] {
+    return CpuCounts{static_cast<unsigned>(::get_nprocs_conf()),
+                     agent->guest_details(call_deadline).vcpus_online()};
+  });
+  if (changes.empty()) return;
+  agent->update_container(container_id, boost::json::serialize(changes), call_deadline);
+  container->resources = std::move(limits);
+}
+
+ContainerStats Sandbox::stats(const std::string& container_id) {
+  constexpr int most_interfaces = 256;
   refuse_stopped(*impl_->find(container_id)->first);
-  impl_->need_agent()->update_container(container_id, resources_json, call_deadline);
+  const auto reply = impl_->need_agent()->stats_container(container_id, call_deadline);
+  ContainerStats stats;
+  for (const auto& [name, content] : reply.cgroup())
+    stats.cgroup.emplace(name, content);
+  for (const auto& link : reply.interfaces()) {
+    if (static_cast<int>(stats.interfaces.size()) == most_interfaces) break;
+    stats.interfaces.push_back({link.name().substr(0, 15), link.rx_bytes(), link.rx_packets(),
+                                link.rx_errors(), link.rx_dropped(), link.tx_bytes(), link.tx_packets(),
+                                link.tx_errors(), link.tx_dropped()});
+  }
+  return stats;
+}
+
+void Sandbox::checkpoint(const std::string& container_id) {
+  refuse_stopped(*impl_->find(container_id)->first);
+  plugin::require_savable(impl_->registry->list(), impl_->config->runtime().storage, "checkpoint container",
+                          container_id);
+  throw Error(ErrorCode::unimplemented, "checkpoint container", container_id)
+      .because("virtual machines cannot be saved yet");
 }
 
 bool Sandbox::empty() const {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,23 @@ struct ProcessState {
   std::uint32_t exit_status = 0; // valid when stopped
   std::chrono::system_clock::time_point exited_at{};
   std::string bundle;
+};
+
+// A process of a container as the host sees it.
+struct HostPid {
+  int pid = 0;         // a holder's or a mirror's
+  std::string exec_id; // of what Exec started; else empty
+};
+
+// Counters of a container, as the guest tells them.
+struct ContainerStats {
+  struct Interface {
+    std::string name;
+    std::uint64_t rx_bytes = 0, rx_packets = 0, rx_errors = 0, rx_dropped = 0;
+    std::uint64_t tx_bytes = 0, tx_packets = 0, tx_errors = 0, tx_dropped = 0;
+  };
+  std::map<std::string, std::string> cgroup; // files of its cgroup (v2), name -> content
+  std::vector<Interface> interfaces;         // the guest's, without lo
 };
 
 struct CreateRequest {
@@ -101,7 +119,9 @@ public:
   void resize_pty(const std::string& container_id, const std::string& exec_id, int rows, int columns);
   void close_stdin(const std::string& container_id, const std::string& exec_id);
   ProcessState state(const std::string& container_id, const std::string& exec_id) const;
-  std::vector<ProcessState> processes(const std::string& container_id) const; // first process and execs
+  // Every process that runs in the container, the first one first; for one that the guest has started itself
+  // a mirror is made (mirrors.hpp), so this asks the guest.
+  std::vector<HostPid> pids(const std::string& container_id);
   // Calls back once, on the sandbox's own thread or at once, when the process has stopped.
   void on_exit(const std::string& container_id, const std::string& exec_id,
                std::function<void(const ProcessState&)> callback);
@@ -110,9 +130,13 @@ public:
   // A shell in the guest, if the configuration has switched it on (agent_client/debug_console.hpp).
   void open_debug_console(const std::string& container_id, UniqueFd socket, std::uint32_t rows,
                           std::uint32_t columns, std::function<void(const std::optional<Error>&)> opened);
+  // All processes of the container stand still in the guest; pause answers when they do.
   void pause(const std::string& container_id);
   void resume(const std::string& container_id);
   void update(const std::string& container_id, const std::string& resources_json);
+  ContainerStats stats(const std::string& container_id);
+  void
+  checkpoint(const std::string& container_id); // throws: saving is not implemented, and says what hinders it
 
   bool empty() const; // no containers are left
   // Ends everything that is left, without mercy, plays the journal back. Never throws; logs.

@@ -70,6 +70,7 @@ struct Sandbox::Impl {
   // exec_life.cpp
   void add_exec(ExecRequest request);
   int start_exec(const std::string& container_id, const std::string& exec_id);
+  void add_mirrors(Container& container);
 
   // ending.cpp
   ProcessState delete_container(const std::string& id);
@@ -91,6 +92,8 @@ struct Sandbox::Impl {
   std::shared_ptr<agent_client::AgentClient> agent() const;      // null: none
   std::shared_ptr<agent_client::AgentClient> need_agent() const; // throws unavailable
   GuestProcess::Callbacks process_callbacks();
+
+  // guest_events.cpp
   void handle_event(const agent_client::v1::Event& event);
 
   SandboxOptions options;

@@ -256,9 +256,11 @@ sandbox::SandboxEvents TaskService::sandbox_events() {
   sandbox::SandboxEvents events;
   events.exited = [this](const sandbox::ProcessState& state) {
     tasks_.drop_keepers(state.container_id, state.exec_id);
+    if (state.exec_id.empty()) ooms_.ended(state.container_id);
     events_.exited({state.container_id, state.exec_id}, exit_event(state));
   };
   events.oom = [this](const std::string& id) {
+    ooms_.happened(id);
     containerd::events::TaskOOM event;
     event.set_container_id(id);
     events_.tell(make_event("/tasks/oom", event));

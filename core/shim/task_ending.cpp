@@ -71,6 +71,7 @@ ttrpc::task::DeleteResponse TaskService::delete_process(const SandboxPointer& sa
 
 // What was made around a container that is gone from the sandbox.
 void TaskService::forget_task(const std::string& id) noexcept {
+  ooms_.forget(id);
   const auto record = tasks_.take(id);
   if (!record) return;
   if (!record->mounted_rootfs.empty()) {
@@ -89,6 +90,7 @@ void TaskService::forget_task(const std::string& id) noexcept {
 }
 
 void TaskService::connection_closed(ttrpc::ConnectionId connection) {
+  ooms_.connection_closed(connection);
   // containerd may restart and come back; what it created stays.
   if (options_.door == Door::containerd) return;
   auto orphans = tasks_.connection_closed(connection);

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 #include "oci/container_id.hpp"
-#include "shim/cgroup_stats.hpp"
+#include "shim/guest_metrics.hpp"
 #include "shim/task_options.hpp"
 #include "ttrpc/proto/events.pb.h"
 #include "ttrpc/proto/runc.pb.h"
@@ -79,6 +79,7 @@ void TaskService::handle(ttrpc::Request request, ttrpc::Responder responder) {
   if (request.method == "Wait") return wait(parse<task::WaitRequest>(request), std::move(responder));
   if (request.method == "DebugConsole")
     return debug_console(parse<nacre::task::v1::DebugConsoleRequest>(request), std::move(responder));
+  if (request.method == "WaitOom") return wait_oom(request, std::move(responder));
   if (request.method == "Shutdown") return end_process(std::move(responder));
   responder.reply(dispatch(request));
 }
@@ -100,9 +101,14 @@ std::string TaskService::dispatch(const ttrpc::Request& request) {
   if (method == "CloseIO") return close_io(parse<task::CloseIORequest>(request)).SerializeAsString();
   if (method == "Update") return update(parse<task::UpdateTaskRequest>(request)).SerializeAsString();
   if (method == "Stats") return stats(parse<task::StatsRequest>(request)).SerializeAsString();
+  if (method == "RawStats")
+    return raw_stats(parse<nacre::task::v1::RawStatsRequest>(request)).SerializeAsString();
   if (method == "Connect") return connect(parse<task::ConnectRequest>(request)).SerializeAsString();
-  if (method == "Checkpoint")
-    throw Error(ErrorCode::unimplemented, "checkpoint container").because("not yet");
+  if (method == "Checkpoint") {
+    const auto id = parse<task::CheckpointTaskRequest>(request).id();
+    sandbox_of(id)->checkpoint(id);
+    return ttrpc::wire::Empty().SerializeAsString();
+  }
   throw Error(ErrorCode::unimplemented, "call", method).because("the Task API has no such method");
 }
 
@@ -161,8 +167,7 @@ task::StateResponse TaskService::state(const task::StateRequest& request) {
 
 task::PidsResponse TaskService::pids(const task::PidsRequest& request) {
   task::PidsResponse response;
-  for (const auto& process : sandbox_of(request.id())->processes(request.id())) {
-    if (process.pid == 0 || process.status == sandbox::ProcessStatus::stopped) continue;
+  for (const auto& process : sandbox_of(request.id())->pids(request.id())) {
     auto& info = *response.add_processes();
     info.set_pid(static_cast<std::uint32_t>(process.pid));
     if (process.exec_id.empty()) continue;
@@ -174,13 +179,34 @@ task::PidsResponse TaskService::pids(const task::PidsRequest& request) {
 }
 
 task::StatsResponse TaskService::stats(const task::StatsRequest& request) {
-  const auto state = sandbox_of(request.id())->state(request.id(), "");
-  if (state.pid == 0 || state.status == sandbox::ProcessStatus::stopped)
-    throw Error(ErrorCode::not_found, "read statistics of container", request.id())
-        .because("it does not run");
   task::StatsResponse response;
-  *response.mutable_stats() = cgroup_stats(state.pid);
+  ttrpc::pack_any(*response.mutable_stats(), guest_metrics(sandbox_of(request.id())->stats(request.id())));
   return response;
+}
+
+nacre::task::v1::RawStatsResponse TaskService::raw_stats(const nacre::task::v1::RawStatsRequest& request) {
+  const auto stats = sandbox_of(request.id())->stats(request.id());
+  nacre::task::v1::RawStatsResponse response;
+  response.mutable_cgroup()->insert(stats.cgroup.begin(), stats.cgroup.end());
+  for (const auto& link : stats.interfaces) {
+    auto& out = *response.add_interfaces();
+    out.set_name(link.name);
+    out.set_rx_bytes(link.rx_bytes);
+    out.set_rx_packets(link.rx_packets);
+    out.set_rx_errors(link.rx_errors);
+    out.set_rx_dropped(link.rx_dropped);
+    out.set_tx_bytes(link.tx_bytes);
+    out.set_tx_packets(link.tx_packets);
+    out.set_tx_errors(link.tx_errors);
+    out.set_tx_dropped(link.tx_dropped);
+  }
+  return response;
+}
+
+void TaskService::wait_oom(const ttrpc::Request& request, ttrpc::Responder responder) {
+  const auto wanted = parse<nacre::task::v1::WaitOomRequest>(request);
+  sandbox_of(wanted.id()); // throws for an unknown one
+  ooms_.wait(wanted.id(), wanted.after(), request.connection, std::move(responder));
 }
 
 // Answers for unknown containers too: containerd asks whether the shim lives.
@@ -199,6 +225,10 @@ ttrpc::wire::Empty TaskService::exec(const task::ExecProcessRequest& request,
                                      ttrpc::ConnectionId connection) {
   const auto sandbox = sandbox_of(request.id());
   oci::check_id(request.exec_id(), "exec id");
+  // At the command line `nacre exec` asks the user, who may insist.
+  if (options_.door == Door::containerd &&
+      sandbox->state(request.id(), "").status == sandbox::ProcessStatus::paused)
+    throw Error(ErrorCode::failed_precondition, "cannot exec in a paused container");
   const auto options = read_exec_options(request.spec());
   if (options.preserve_fds() > 0)
     throw Error(ErrorCode::unimplemented, "pass on descriptors of --preserve-fds")

@@ -4,6 +4,7 @@
 
 #include "sandbox/sandbox.hpp"
 #include "shim/event_order.hpp"
+#include "shim/oom_counter.hpp"
 #include "shim/task_table.hpp"
 #include "ttrpc/proto/nacre_task.pb.h"
 #include "ttrpc/server.hpp"
@@ -69,6 +70,8 @@ private:
   ttrpc::wire::Empty pause(const ttrpc::task::PauseRequest& request);
   ttrpc::wire::Empty resume(const ttrpc::task::ResumeRequest& request);
   void wait(const ttrpc::task::WaitRequest& request, ttrpc::Responder responder);
+  void wait_oom(const ttrpc::Request& request, ttrpc::Responder responder);
+  nacre::task::v1::RawStatsResponse raw_stats(const nacre::task::v1::RawStatsRequest& request);
   void debug_console(const nacre::task::v1::DebugConsoleRequest& request, ttrpc::Responder responder);
   void end_process(ttrpc::Responder responder); // Task.Shutdown
 
@@ -98,6 +101,7 @@ private:
   const TaskServiceOptions options_;
   DescriptorSocket& descriptors_;
   EventOrder events_;
+  OomCounter ooms_;
   std::function<void()> changed_, stop_;
   TaskTable tasks_;
   std::atomic<bool> ever_created_ = false;

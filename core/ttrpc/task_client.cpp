@@ -95,6 +95,24 @@ void TaskClient::update(const std::string& id, const std::string& resources_json
   call<wire::Empty>("Update", request);
 }
 
+nacre::task::v1::RawStatsResponse TaskClient::raw_stats(const std::string& id, Timeout timeout) {
+  return call<nacre::task::v1::RawStatsResponse>("RawStats", for_task<nacre::task::v1::RawStatsRequest>(id),
+                                                 timeout);
+}
+
+nacre::task::v1::WaitOomResponse TaskClient::wait_oom(const std::string& id, std::uint64_t after,
+                                                      Timeout timeout) {
+  auto request = for_task<nacre::task::v1::WaitOomRequest>(id);
+  request.set_after(after);
+  return call<nacre::task::v1::WaitOomResponse>("WaitOom", request, timeout);
+}
+
+void TaskClient::checkpoint(const std::string& id, const std::string& path) {
+  auto request = for_task<task::CheckpointTaskRequest>(id);
+  request.set_path(path);
+  call<wire::Empty>("Checkpoint", request);
+}
+
 task::ConnectResponse TaskClient::connect_task(const std::string& id, Timeout timeout) {
   return call<task::ConnectResponse>("Connect", for_task<task::ConnectRequest>(id), timeout);
 }

@@ -47,6 +47,12 @@ public:
   void pause(const std::string& id);
   void resume(const std::string& id);
   void update(const std::string& id, const std::string& resources_json);
+  // Counters of the container in the guest.
+  nacre::task::v1::RawStatsResponse raw_stats(const std::string& id, Timeout timeout = std::nullopt);
+  // Returns when the container has had more OOM kills than `after`, or has ended.
+  nacre::task::v1::WaitOomResponse wait_oom(const std::string& id, std::uint64_t after,
+                                            Timeout timeout = std::nullopt);
+  void checkpoint(const std::string& id, const std::string& path);
   task::ConnectResponse connect_task(const std::string& id, Timeout timeout = std::nullopt);
   // The sandbox process exits when it has no containers left; else nothing happens.
   void shutdown(const std::string& id, Timeout timeout = std::nullopt);

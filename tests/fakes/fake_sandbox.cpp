@@ -242,12 +242,20 @@ ProcessState Sandbox::state(const std::string& container_id, const std::string& 
   return impl_->find(container_id, exec_id)->state;
 }
 
-std::vector<ProcessState> Sandbox::processes(const std::string& container_id) const {
+std::vector<HostPid> Sandbox::pids(const std::string& container_id) {
   const std::lock_guard lock(impl_->mutex);
-  std::vector<ProcessState> states;
+  std::vector<HostPid> pids;
   for (const auto& [key, process] : impl_->processes)
-    if (key.first == container_id) states.push_back(process->state);
-  return states;
+    if (key.first == container_id && process->state.pid != 0 &&
+        process->state.status != ProcessStatus::stopped)
+      pids.push_back({process->state.pid, key.second});
+  return pids;
+}
+
+ContainerStats Sandbox::stats(const std::string& container_id) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->find(container_id, "");
+  return {{{"pids.current", "1\n"}}, {}};
 }
 
 void Sandbox::on_exit(const std::string& container_id, const std::string& exec_id,
@@ -291,6 +299,10 @@ void Sandbox::update(const std::string& container_id, const std::string& resourc
   const std::lock_guard lock(impl_->mutex);
   impl_->find(container_id, "");
   json::parse(resources_json);
+}
+
+void Sandbox::checkpoint(const std::string&) {
+  throw Error(ErrorCode::unimplemented, "checkpoint container").because("the fake cannot");
 }
 
 bool Sandbox::empty() const {

@@ -3,16 +3,15 @@
 
 #include "base/error.hpp"
 #include "shim/arguments.hpp"
-#include "shim/cgroup_stats.hpp"
 #include "shim/containerd_start.hpp"
 #include "shim/event_order.hpp"
+#include "shim/guest_metrics.hpp"
 #include "shim/pod.hpp"
 #include "shim/rootfs_mounts.hpp"
 #include "shim/runtime_info.hpp"
 #include "shim/task_options.hpp"
 #include "ttrpc/address.hpp"
 #include "ttrpc/proto/introspection.pb.h"
-#include "ttrpc/proto/metrics_v1.pb.h"
 #include "ttrpc/proto/runc.pb.h"
 #include "ttrpc/proto/runtimeoptions.pb.h"
 #include "ttrpc/task_client.hpp"
@@ -163,19 +162,35 @@ TEST_CASE("mount options are flags, propagation and data") {
   CHECK_THROWS_AS(parse_mount_options(loop), Error);
 }
 
-TEST_CASE("a process's cgroup paths are read from every layout") {
-  const auto hybrid =
-      parse_proc_cgroup("12:pids:/p\n5:cpu,cpuacct:/c/d\n4:memory:/m\n1:name=systemd:/s\n0::/u\n");
-  CHECK(hybrid.pids == "/p");
-  CHECK(hybrid.cpuacct == "/c/d");
-  CHECK(hybrid.memory == "/m");
-  CHECK(hybrid.unified == "/u");
-  const auto unified = parse_proc_cgroup("0::/user.slice/a:b\n");
-  CHECK(unified.unified == "/user.slice/a:b");
-  CHECK(unified.memory.empty());
-  CHECK(parse_proc_cgroup("garbage\n:\n").unified.empty());
-  CHECK_THROWS_AS(cgroup_stats(1 << 30), Error);
-  CHECK(cgroup_stats(::getpid()).type_url().starts_with("io.containerd.cgroups.v"));
+TEST_CASE("the guest's counters become containerd's metrics, whatever the guest writes") {
+  sandbox::ContainerStats stats;
+  stats.cgroup = {{"pids.current", "3\n"},
+                  {"pids.max", "max\n"},
+                  {"cpu.stat", "usage_usec 1500\nuser_usec 1000\nsystem_usec 500\nnonsense\n"},
+                  {"memory.stat", "anon 4096\ninactive_file 8192\nworkingset_refault_file 7\nanon x\n"},
+                  {"memory.current", "12345\n"},
+                  {"memory.max", "max\n"},
+                  {"memory.events", "low 0\noom_kill 2\n"},
+                  {"io.stat", "254:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0\n:\n7:x rbytes=1\n"},
+                  {"hugetlb.2MB.current", "0\n"},
+                  {"hugetlb.2MB.rsvd.current", "0\n"}};
+  stats.interfaces = {{"eth0", 1, 2, 3, 4, 5, 6, 7, 8}};
+  const auto metrics = guest_metrics(stats);
+  CHECK(metrics.pids().current() == 3);
+  CHECK(metrics.pids().limit() == 0);
+  CHECK(metrics.cpu().usage_usec() == 1500);
+  CHECK(metrics.memory().anon() == 4096);
+  CHECK(metrics.memory().workingset_refault() == 7);
+  CHECK(metrics.memory().usage() == 12345);
+  CHECK(metrics.memory().usage_limit() == UINT64_MAX);
+  CHECK(metrics.memory_events().oom_kill() == 2);
+  REQUIRE(metrics.io().usage_size() == 1);
+  CHECK(metrics.io().usage(0).major() == 254);
+  CHECK(metrics.io().usage(0).wbytes() == 20);
+  REQUIRE(metrics.hugetlb_size() == 1);
+  CHECK(metrics.hugetlb(0).pagesize() == "2MB");
+  REQUIRE(metrics.network_size() == 1);
+  CHECK(metrics.network(0).tx_bytes() == 5);
 }
 
 TEST_CASE("-info names the runtime and its features") {

@@ -1,0 +1,24 @@
+// `update`: what an engine asks to change of a container's limits, as the guest's crun is to apply it.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <string>
+
+namespace nacre::sandbox {
+
+struct CpuCounts {
+  unsigned host = 1; // CPU numbers below this exist there
+  unsigned guest = 1;
+};
+
+// Merges an OCI linux.resources object into `current`, the limits in force, and returns what is to be
+// applied: what was named and is not 0 or empty (engines write that for "as it is"), together with the values
+// that the kernel takes in the same file (quota and period, memory and memory with swap). The guest's CPUs
+// have numbers of their own: a set of n CPUs of the host becomes the guest's first n. `count_cpus` is asked
+// when there is one. Throws Error (invalid_argument); `current` is unchanged then.
+boost::json::object merge_resources(boost::json::object& current, const std::string& update_json,
+                                    const std::function<CpuCounts()>& count_cpus);
+
+} // namespace nacre::sandbox
