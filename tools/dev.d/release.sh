@@ -11,19 +11,13 @@ release_suite() {
 }
 
 # Where this machine's apt gets Debian from; deb.debian.org when it is set up for something else.
-# mirror_of LABEL FALLBACK
-mirror_of() {
-  local site
-  # shellcheck disable=SC2016 # apt's variables, not the shell's
-  site=$(apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-    awk -v label="$1" '$1 == label { print $2; exit }')
-  echo "${site:-$2}"
-}
-
 release_sources() {
-  local suite=$1 mirror security
-  mirror=$(mirror_of Debian http://deb.debian.org/debian)
-  security=$(mirror_of Debian-Security http://deb.debian.org/debian-security)
+  local suite=$1 sites mirror security
+  # shellcheck disable=SC2016 # apt's variables, not the shell's
+  sites=$(apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null || true)
+  mirror=$(awk '$1 == "Debian" { print $2; exit }' <<<"$sites")
+  security=$(awk '$1 == "Debian-Security" { print $2; exit }' <<<"$sites")
+  : "${mirror:=http://deb.debian.org/debian}" "${security:=http://deb.debian.org/debian-security}"
   printf 'deb %s %s main\n' "$mirror" "$suite" "$mirror" "$suite-updates" "$security" "$suite-security"
 }
 
