@@ -100,19 +100,21 @@ void check_argument(const json::object& argument, const std::string& where) {
 
 void check_rule(const json::object& rule, const std::string& where, ProfileCheck& check) {
   const auto* names = rule.if_contains("names");
-  if (names == nullptr) refuse(where + ".names", "is missing");
-  const auto& list = array_of(*names, where + ".names");
-  if (list.empty()) refuse(where + ".names", "is empty");
+  const std::string names_place = where + ".names";
+  if (names == nullptr) refuse(names_place, "is missing");
+  const auto& list = array_of(*names, names_place);
+  if (list.empty()) refuse(names_place, "is empty");
   for (const auto& value : list) {
-    const std::string name(text_of(value, where + ".names"));
+    const std::string name(text_of(value, names_place));
     if (seccomp_syscall_resolve_name(name.c_str()) == __NR_SCMP_ERROR) check.unknown_calls.push_back(name);
   }
   check_action(rule, "action", "errnoRet", where);
   const auto* arguments = rule.if_contains("args");
   if (arguments == nullptr || arguments->is_null()) return;
   std::size_t number = 0;
-  for (const auto& argument : array_of(*arguments, where + ".args")) {
-    const std::string place = where + ".args[" + std::to_string(number++) + "]";
+  const std::string arguments_place = where + ".args";
+  for (const auto& argument : array_of(*arguments, arguments_place)) {
+    const std::string place = arguments_place + "[" + std::to_string(number++) + "]";
     check_argument(object_of(argument, place), place);
   }
 }
@@ -155,8 +157,9 @@ ProfileCheck check_profile(const json::object& seccomp) {
   check_names(seccomp, "flags", is_flag, "flag of a seccomp filter");
   if (const auto* rules = seccomp.if_contains("syscalls"); rules && !rules->is_null()) {
     std::size_t number = 0;
-    for (const auto& rule : array_of(*rules, ".syscalls")) {
-      const std::string where = ".syscalls[" + std::to_string(number++) + "]";
+    const std::string rules_place = ".syscalls";
+    for (const auto& rule : array_of(*rules, rules_place)) {
+      const std::string where = rules_place + "[" + std::to_string(number++) + "]";
       check_rule(object_of(rule, where), where, check);
     }
   }
