@@ -105,13 +105,15 @@ void Containers::prepare(Container& container, const v1::CreateContainerRequest&
 }
 
 pid_t Containers::run_crun_create(Container& container, const v1::CreateContainerRequest& request) {
-  StdioPipes pipes({request.terminal(), request.has_stdin(), request.rows(), request.columns()});
+  StdioPipes pipes({request.terminal(), request.has_stdin(), request.rows(), request.columns(),
+                    descriptor_kinds(request.descriptors())});
   const auto process = add_process(container, "");
   const Reaper::Births births(reaper_);
   pid_t pid = 0;
   {
     const auto phase = timeline_.phase("crun-create", container.id);
-    pid = crun_.create(container.id, container.bundle(), {pipes.for_process(), pipes.console_socket()});
+    pid = crun_.create(container.id, container.bundle(),
+                       {pipes.for_process(), pipes.console_socket(), pipes.descriptors_for_process()});
   }
   auto cgroup = Cgroup::of_process(pid);
   oom_watch_.add(container.id, cgroup);
@@ -235,15 +237,17 @@ pid_t Containers::exec(const v1::ExecProcessRequest& request) {
   if (container->process("")->ended()) {
     throw Error(Code::failed_precondition, "container " + quoted(container->id) + " is not running");
   }
-  StdioPipes pipes({request.terminal(), request.has_stdin(), request.rows(), request.columns()});
+  StdioPipes pipes({request.terminal(), request.has_stdin(), request.rows(), request.columns(),
+                    descriptor_kinds(request.descriptors())});
   const auto process = add_process(*container, request.exec_id());
   const auto base = container->bundle() + "/exec." + std::to_string(++last_file_);
   const Reaper::Births births(reaper_);
   const auto phase = timeline_.phase("crun-exec", container->id);
   try {
     make_file(base + ".json", request.process(), 0600);
-    const auto pid = crun_.exec(container->id, base + ".json", base + ".pid",
-                                {pipes.for_process(), pipes.console_socket()});
+    const auto pid =
+        crun_.exec(container->id, base + ".json", base + ".pid",
+                   {pipes.for_process(), pipes.console_socket(), pipes.descriptors_for_process()});
     follow(process, pid, pipes);
     ::unlink((base + ".json").c_str());
     ::unlink((base + ".pid").c_str());

@@ -31,9 +31,11 @@ std::string read_memory_file(int fd) {
   }
 }
 
-void add_console_socket(std::vector<std::string>& arguments, const std::string& path) {
-  if (path.empty()) return;
-  arguments.insert(arguments.end(), {"--console-socket", path});
+void add_launch(std::vector<std::string>& arguments, const Crun::Launch& launch) {
+  if (!launch.console_socket.empty())
+    arguments.insert(arguments.end(), {"--console-socket", launch.console_socket});
+  if (!launch.descriptors.empty())
+    arguments.insert(arguments.end(), {"--preserve-fds", std::to_string(launch.descriptors.size())});
 }
 
 } // namespace
@@ -65,17 +67,20 @@ std::string runtime_error_text(std::string_view log) {
   return text;
 }
 
-void Crun::run(const std::string& operation, std::vector<std::string> arguments, std::array<int, 3> stdio) {
-  // crun's own words must not mix with the container's stderr, so its log is a memory file on descriptor 3.
+void Crun::run(const std::string& operation, std::vector<std::string> arguments, const Launch& launch) {
+  // crun's own words must not mix with the container's stderr, so its log is a memory file on the first
+  // descriptor that the container's process does not get.
   const UniqueFd log(::memfd_create("crun-log", MFD_CLOEXEC));
   if (!log) throw system_error("cannot make", "memory file for crun's log");
   SpawnPlan plan;
-  plan.argv = {program,    "--cgroup-manager=cgroupfs", "--root",
-               state_root, "--log=/proc/self/fd/3",     operation};
+  const auto log_number = std::to_string(3 + launch.descriptors.size());
+  plan.argv = {program,    "--cgroup-manager=cgroupfs",         "--root",
+               state_root, "--log=/proc/self/fd/" + log_number, operation};
   plan.argv.insert(plan.argv.end(), arguments.begin(), arguments.end());
   plan.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-  plan.stdio = stdio;
-  plan.extra = log.get();
+  plan.stdio = launch.stdio;
+  plan.more = launch.descriptors;
+  plan.more.push_back(log.get());
   const auto status = reaper_.run_program(plan);
   if (status == 0) return;
   auto text = runtime_error_text(read_memory_file(log.get()));
@@ -90,34 +95,34 @@ void Crun::run(const std::string& operation, std::vector<std::string> arguments,
 pid_t Crun::create(const std::string& id, const std::string& bundle, const Launch& launch) {
   const auto pid_file = bundle + "/pid";
   std::vector<std::string> arguments = {"--bundle", bundle, "--pid-file", pid_file, "--no-subreaper"};
-  add_console_socket(arguments, launch.console_socket);
+  add_launch(arguments, launch);
   arguments.push_back(id);
-  run("create", std::move(arguments), launch.stdio);
+  run("create", std::move(arguments), launch);
   return read_pid(pid_file);
 }
 
 pid_t Crun::exec(const std::string& id, const std::string& process_file, const std::string& pid_file,
                  const Launch& launch) {
   std::vector<std::string> arguments = {"--detach", "--process", process_file, "--pid-file", pid_file};
-  add_console_socket(arguments, launch.console_socket);
+  add_launch(arguments, launch);
   arguments.push_back(id);
-  run("exec", std::move(arguments), launch.stdio);
+  run("exec", std::move(arguments), launch);
   return read_pid(pid_file);
 }
 
 void Crun::start(const std::string& id) {
-  run("start", {id}, {-1, -1, -1});
+  run("start", {id}, {});
 }
 
 void Crun::update(const std::string& id, const std::string& resources_file) {
-  run("update", {"--resources", resources_file, id}, {-1, -1, -1});
+  run("update", {"--resources", resources_file, id}, {});
 }
 
 void Crun::remove(const std::string& id, bool force) {
   std::vector<std::string> arguments;
   if (force) arguments.emplace_back("--force");
   arguments.push_back(id);
-  run("delete", std::move(arguments), {-1, -1, -1});
+  run("delete", std::move(arguments), {});
 }
 
 } // namespace nacre::agent

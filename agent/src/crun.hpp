@@ -21,6 +21,7 @@ public:
   struct Launch {
     std::array<int, 3> stdio = {-1, -1, -1}; // borrowed; -1 is /dev/null
     std::string console_socket;              // path; empty without a terminal
+    std::vector<int> descriptors = {};       // 3 and up; borrowed
   };
 
   // Each throws Error with crun's own words. The pid is the container process's in the guest's first pid
@@ -36,7 +37,7 @@ public:
   static std::string state_folder(const std::string& id) { return std::string(state_root) + "/" + id; }
 
 private:
-  void run(const std::string& operation, std::vector<std::string> arguments, std::array<int, 3> stdio);
+  void run(const std::string& operation, std::vector<std::string> arguments, const Launch& launch);
   Reaper& reaper_;
 };
 

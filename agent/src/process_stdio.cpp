@@ -2,30 +2,32 @@
 
 #include "timeline.hpp"
 
-#include <cerrno>
-#include <fcntl.h>
+#include <algorithm>
 #include <string>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 
 namespace nacre::agent {
 
 namespace {
-
-using Frame = v1::StdioFrame;
 
 // A channel that something else still holds open after the process has ended (a daemon that it left behind)
 // ends when nothing has come for this long, and at the latest after `longest_drain_ms`.
 constexpr unsigned grace_ms = 100;
 constexpr unsigned longest_drain_ms = 2000;
 constexpr std::uint64_t ns_per_ms = 1'000'000;
-constexpr std::size_t pipe_size = 65536; // the kernel's default, also more than a terminal's buffer
+
+std::string name_of(std::uint32_t descriptor) {
+  return descriptor == 0 ? "the process's stdio" : "descriptor " + std::to_string(descriptor);
+}
 
 } // namespace
 
-ProcessStdio::ProcessStdio(EventLoop& loop, std::size_t window)
-    : loop_(loop), input_(window), stdout_(Frame::STDOUT, window), stderr_(Frame::STDERR, window) {}
+ProcessStdio::ProcessStdio(EventLoop& loop, std::size_t window) : loop_(loop), window_(window) {
+  inputs_.push_back(std::make_unique<InputPort>(0, window));
+  outputs_.push_back(std::make_unique<OutputPort>(0, Frame::STDOUT, window));
+  outputs_.push_back(std::make_unique<OutputPort>(0, Frame::STDERR, window));
+}
 
 ProcessStdio::~ProcessStdio() {
   close();
@@ -34,34 +36,59 @@ ProcessStdio::~ProcessStdio() {
 void ProcessStdio::start(StdioEnds ends) {
   const std::lock_guard lock(mutex_);
   terminal_ = ends.terminal;
-  input_fd_ = std::move(ends.in);
-  if (input_fd_) {
-    input_token_ = loop_.add(input_fd_.get(), [weak = weak_from_this()](std::uint32_t events) {
-      if (const auto self = weak.lock()) {
-        const std::lock_guard inner(self->mutex_);
-        // A pipe whose last reader has closed it reports an error.
-        if ((events & EPOLLERR) != 0) self->lose_input_reader();
-        self->write_input();
-        self->send_more();
-      }
-    });
-    write_input();
-  } else {
-    input_.discard();
-  }
-  stdout_.fd = std::move(ends.out);
-  stderr_.fd = std::move(ends.err);
-  watch_output(stdout_);
-  watch_output(stderr_);
+  inputs_.front()->terminal = ends.terminal;
+  inputs_.front()->fd = std::move(ends.in);
+  outputs_[0]->fd = std::move(ends.out);
+  outputs_[1]->fd = std::move(ends.err);
+  if (!inputs_.front()->fd) inputs_.front()->data.discard();
+  std::uint32_t number = 3;
+  for (auto& descriptor : ends.descriptors)
+    add_descriptor(number++, std::move(descriptor));
+  for (auto& input : inputs_)
+    watch_input(*input);
+  for (auto& output : outputs_)
+    watch_output(*output);
 }
 
-void ProcessStdio::watch_output(Output& output) {
+void ProcessStdio::add_descriptor(std::uint32_t number, StdioEnds::Descriptor ends) {
+  if (ends.in) {
+    auto input = std::make_unique<InputPort>(number, window_);
+    input->fd = std::move(ends.in);
+    input->socket = ends.socket;
+    input->first_acknowledgement_due = sink_ != nullptr;
+    inputs_.push_back(std::move(input));
+  }
+  if (ends.out) {
+    auto output = std::make_unique<OutputPort>(number, Frame::STDOUT, window_);
+    output->fd = std::move(ends.out);
+    output->socket = ends.socket;
+    outputs_.push_back(std::move(output));
+  }
+}
+
+void ProcessStdio::watch_input(InputPort& input) {
+  if (!input.fd) return;
+  input.loop = &loop_;
+  input.token = loop_.add(input.fd.get(), [weak = weak_from_this(), &input](std::uint32_t events) {
+    if (const auto self = weak.lock()) {
+      const std::lock_guard inner(self->mutex_);
+      // A pipe whose last reader has closed it reports an error, a socket a hang-up.
+      if ((events & EPOLLERR) != 0 || (input.socket && (events & EPOLLHUP) != 0)) input.lose_reader();
+      self->write_input(input);
+      self->send_more();
+    }
+  });
+  write_input(input);
+}
+
+void ProcessStdio::watch_output(OutputPort& output) {
   if (!output.fd) return;
   output.present = true;
+  output.loop = &loop_;
   output.token = loop_.add(output.fd.get(), [weak = weak_from_this(), &output](std::uint32_t) {
     if (const auto self = weak.lock()) {
       std::unique_lock inner(self->mutex_);
-      self->read_output(output);
+      output.read();
       self->send_more();
       self->check_ended(inner);
     }
@@ -69,75 +96,29 @@ void ProcessStdio::watch_output(Output& output) {
   loop_.arm(output.token, output.fd.get(), EPOLLIN);
 }
 
-// Reads once if the host's credit allows, and asks to be called again. Without credit it stays disarmed until
-// acknowledge() calls.
-void ProcessStdio::read_output(Output& output) {
-  if (!output.fd) return;
-  const auto wanted = std::min(output.data.room(), largest_stdio_piece);
-  if (wanted == 0) return;
-  const auto space = output.data.free_space(wanted);
-  const auto n = ::readv(output.fd.get(), space.data(), static_cast<int>(space.size()));
-  if (n > 0) {
-    output.data.filled(static_cast<std::size_t>(n));
-    output.active = true;
-  } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-    end_output(output); // EIO of a terminal: nobody has it open any more
+void ProcessStdio::write_input(InputPort& input) {
+  if (input.write_blocks() || !input.fd) return;
+  if (!input.data.ended()) {
+    // A reader's going is reported all the same.
+    if (!input.terminal) loop_.arm(input.token, input.fd.get(), 0);
     return;
   }
-  loop_.arm(output.token, output.fd.get(), EPOLLIN);
-}
-
-void ProcessStdio::end_output(Output& output) {
-  if (!output.fd) return;
-  loop_.remove(output.token, output.fd.get());
-  output.fd.reset();
-  output.data.end();
-}
-
-void ProcessStdio::write_input() {
-  while (input_fd_ && !input_.empty()) {
-    const auto pending = input_.pending();
-    const auto n = ::writev(input_fd_.get(), pending.data(), static_cast<int>(pending.size()));
-    if (n >= 0) {
-      input_.delivered(static_cast<std::size_t>(n));
-    } else if (errno == EAGAIN) {
-      loop_.arm(input_token_, input_fd_.get(), EPOLLOUT);
-      return;
-    } else if (errno != EINTR) {
-      lose_input_reader(); // EPIPE
-      return;
-    }
-  }
-  if (!input_fd_) return;
-  if (!input_.ended()) {
-    if (!terminal_) loop_.arm(input_token_, input_fd_.get(), 0); // a reader's going is reported all the same
-    return;
-  }
-  close_input();
+  input.finish();
   // The end of a terminal's input is the terminal's end: closing the master sends SIGHUP to its foreground
   // processes.
-  if (terminal_) end_output(stdout_);
-}
-
-// The process reads no more: the host is told, so that it closes its side too.
-void ProcessStdio::lose_input_reader() {
-  if (!input_fd_ || terminal_) return;
-  close_input();
-  input_reader_gone_ = true;
-  input_reader_gone_due_ = true;
-}
-
-void ProcessStdio::close_input() {
-  if (input_fd_) {
-    loop_.remove(input_token_, input_fd_.get());
-    input_fd_.reset();
-  }
-  input_.discard();
+  if (input.terminal) outputs_.front()->end();
 }
 
 void ProcessStdio::attach(std::shared_ptr<StdioSink> sink, const Frame::Open& open) {
   std::unique_lock lock(mutex_);
-  if (!stdout_.data.resume(open.stdout_offset()) || !stderr_.data.resume(open.stderr_offset())) {
+  const auto offset_of = [&](const OutputPort& output) -> std::uint64_t {
+    if (output.descriptor == 0)
+      return output.channel == Frame::STDERR ? open.stderr_offset() : open.stdout_offset();
+    const int place = static_cast<int>(output.descriptor) - 3;
+    return place < open.descriptor_offsets_size() ? open.descriptor_offsets(place) : 0;
+  };
+  for (auto& output : outputs_) {
+    if (output->data.resume(offset_of(*output))) continue;
     throw Error(Code::invalid_argument, "stdio stream of process " + quoted(open.exec_id()) +
                                             " in container " + quoted(open.container_id()) +
                                             " asks for output that was acknowledged before, or never sent");
@@ -145,10 +126,10 @@ void ProcessStdio::attach(std::shared_ptr<StdioSink> sink, const Frame::Open& op
   if (sink_) sink_->fail(Error(Code::unavailable, "a newer stdio stream of the same process has taken over"));
   sink_ = std::move(sink);
   sending_ = false;
-  first_acknowledgement_due_ = true;
-  input_reader_gone_due_ = input_reader_gone_;
-  read_output(stdout_);
-  read_output(stderr_);
+  for (auto& input : inputs_)
+    input->resume();
+  for (auto& output : outputs_)
+    output->read();
   send_more();
   check_ended(lock);
 }
@@ -172,19 +153,32 @@ void ProcessStdio::receive(const StdioSink* sink, const Frame& frame) {
   check_ended(lock);
 }
 
+InputPort& ProcessStdio::input_of(std::uint32_t descriptor) {
+  for (auto& input : inputs_)
+    if (input->descriptor == descriptor) return *input;
+  throw Error(Code::invalid_argument,
+              "stdio stream has data for " + name_of(descriptor) + ", from which the process does not read");
+}
+
+OutputPort& ProcessStdio::output_of(std::uint32_t descriptor, Frame::Channel channel) {
+  for (auto& output : outputs_)
+    if (output->descriptor == descriptor && output->channel == channel) return *output;
+  throw Error(Code::invalid_argument, "stdio stream speaks of output of " + name_of(descriptor) +
+                                          ", to which the process does not write");
+}
+
 void ProcessStdio::deliver(const Frame::Data& data) {
   if (data.channel() != Frame::STDIN) {
     if (!data.eof() || !data.bytes().empty()) {
       throw Error(Code::invalid_argument, "stdio stream has host data for an output channel");
     }
     // Whoever read it has gone: the process gets EPIPE, or its terminal hangs up.
-    auto& output = data.channel() == Frame::STDERR ? stderr_ : stdout_;
-    end_output(output);
-    output.data.abandon();
-    if (terminal_) close_input();
+    output_of(data.descriptor(), data.channel()).abandon();
+    if (terminal_ && data.descriptor() == 0) inputs_.front()->close();
     return;
   }
-  switch (input_.receive(data.offset(), data.bytes(), data.eof())) {
+  auto& input = input_of(data.descriptor());
+  switch (input.data.receive(data.offset(), data.bytes(), data.eof())) {
   case InputChannel::Received::taken:
     break;
   case InputChannel::Received::gap:
@@ -193,17 +187,17 @@ void ProcessStdio::deliver(const Frame::Data& data) {
   case InputChannel::Received::beyond_window:
     throw Error(Code::resource_exhausted, "stdin data exceed the window that the hello agreed on");
   }
-  write_input();
+  write_input(input);
 }
 
 void ProcessStdio::acknowledge(const Frame::Ack& ack) {
   if (ack.channel() == Frame::STDIN) throw Error(Code::invalid_argument, "the host cannot acknowledge stdin");
-  auto& output = ack.channel() == Frame::STDERR ? stderr_ : stdout_;
+  auto& output = output_of(ack.descriptor(), ack.channel());
   const bool was_full = output.data.room() == 0;
   if (!output.data.acknowledge(ack.offset())) {
     throw Error(Code::invalid_argument, "stdio stream acknowledges output that was never sent");
   }
-  if (was_full) read_output(output);
+  if (was_full) output.read();
 }
 
 void ProcessStdio::frame_sent(const StdioSink* sink) {
@@ -214,31 +208,12 @@ void ProcessStdio::frame_sent(const StdioSink* sink) {
 }
 
 bool ProcessStdio::next_frame(Frame& frame) {
-  const auto acknowledge_input = [&](std::uint64_t offset) {
-    frame.mutable_ack()->set_channel(Frame::STDIN);
-    frame.mutable_ack()->set_offset(offset);
-    return true;
-  };
-  if (first_acknowledgement_due_) {
-    first_acknowledgement_due_ = false;
-    return acknowledge_input(input_.resume());
-  }
-  if (const auto offset = input_.next_acknowledgement()) return acknowledge_input(*offset);
-  if (input_reader_gone_due_) {
-    input_reader_gone_due_ = false;
-    frame.mutable_data()->set_channel(Frame::STDIN);
-    frame.mutable_data()->set_eof(true);
-    return true;
-  }
-  for (auto* output : {&stderr_, &stdout_}) {
-    if (!output->present) continue;
-    auto piece = output->data.next();
-    if (!piece) continue;
-    auto* data = frame.mutable_data();
-    data->set_channel(output->channel);
-    data->set_offset(piece->offset);
-    data->set_bytes(std::move(piece->bytes));
-    data->set_eof(piece->eof);
+  for (auto& input : inputs_)
+    if (input->next_frame(frame)) return true;
+  for (std::size_t i = 1; i <= outputs_.size(); ++i) {
+    const auto turn = (last_sent_ + i) % outputs_.size();
+    if (!outputs_[turn]->next_frame(frame)) continue;
+    last_sent_ = turn;
     return true;
   }
   return false;
@@ -252,8 +227,8 @@ void ProcessStdio::send_more() {
     sink_->send(std::move(frame));
     return;
   }
-  const auto finished = [](const Output& output) { return !output.present || output.data.finished(); };
-  if (process_ended_ && finished(stdout_) && finished(stderr_)) {
+  if (process_ended_ &&
+      std::all_of(outputs_.begin(), outputs_.end(), [](const auto& output) { return output->finished(); })) {
     sink_->finish();
     sink_.reset();
   }
@@ -265,7 +240,8 @@ void ProcessStdio::resize(std::uint32_t rows, std::uint32_t columns) {
   winsize size{};
   size.ws_row = static_cast<unsigned short>(rows);
   size.ws_col = static_cast<unsigned short>(columns);
-  if (stdout_.fd && ::ioctl(stdout_.fd.get(), TIOCSWINSZ, &size) < 0) {
+  const auto& master = outputs_.front()->fd;
+  if (master && ::ioctl(master.get(), TIOCSWINSZ, &size) < 0) {
     throw system_error("cannot set the size of", "terminal");
   }
 }
@@ -275,50 +251,44 @@ void ProcessStdio::process_ended(std::function<void()> ended) {
   process_ended_ = true;
   on_ended_ = std::move(ended);
   drain_deadline_ns_ = boottime_ns() + longest_drain_ms * ns_per_ms;
-  close_input();
-  for (auto* output : {&stdout_, &stderr_}) {
-    output->data.release_limit(pipe_size);
-    drain(*output);
+  for (auto& input : inputs_)
+    input->close();
+  for (auto& output : outputs_) {
+    output->release_limit();
+    output->drain();
     output->active = false;
   }
-  if (stdout_.fd || stderr_.fd) {
-    loop_.after(grace_ms, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->look_after_grace();
-    });
-  }
+  if (any_output_open()) look_later();
   send_more();
   check_ended(lock);
 }
 
-// Reads until the channel is empty, at its end, or has no room.
-void ProcessStdio::drain(Output& output) {
-  while (output.fd && output.data.room() > 0) {
-    const auto room = output.data.room();
-    read_output(output);
-    if (output.data.room() == room) return;
-  }
+void ProcessStdio::look_later() {
+  loop_.after(grace_ms, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->look_after_grace();
+  });
 }
 
 void ProcessStdio::look_after_grace() {
   std::unique_lock lock(mutex_);
   const bool too_late = boottime_ns() >= drain_deadline_ns_;
-  for (auto* output : {&stdout_, &stderr_}) {
-    drain(*output);
+  for (auto& output : outputs_) {
+    output->drain();
     const bool quiet = !output->active && output->data.room() > 0;
-    if (quiet || too_late) end_output(*output);
+    if (quiet || too_late) output->end();
     output->active = false;
   }
-  if (stdout_.fd || stderr_.fd) {
-    loop_.after(grace_ms, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->look_after_grace();
-    });
-  }
+  if (any_output_open()) look_later();
   send_more();
   check_ended(lock);
 }
 
+bool ProcessStdio::any_output_open() const {
+  return std::any_of(outputs_.begin(), outputs_.end(), [](const auto& output) { return bool{output->fd}; });
+}
+
 void ProcessStdio::check_ended(std::unique_lock<std::mutex>& lock) {
-  if (!process_ended_ || stdout_.fd || stderr_.fd || !on_ended_) return;
+  if (!process_ended_ || any_output_open() || !on_ended_) return;
   const auto ended = std::move(on_ended_);
   on_ended_ = nullptr;
   lock.unlock();
@@ -327,9 +297,10 @@ void ProcessStdio::check_ended(std::unique_lock<std::mutex>& lock) {
 
 void ProcessStdio::close() {
   const std::lock_guard lock(mutex_);
-  close_input();
-  end_output(stdout_);
-  end_output(stderr_);
+  for (auto& input : inputs_)
+    input->close();
+  for (auto& output : outputs_)
+    output->end();
   if (sink_) sink_->finish();
   sink_.reset();
 }

@@ -5,12 +5,13 @@
 #include "agent.pb.h"
 #include "error.hpp"
 #include "event_loop.hpp"
-#include "stdio_channel.hpp"
+#include "stdio_port.hpp"
 #include "unique_fd.hpp"
 
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace nacre::agent {
 
@@ -33,6 +34,14 @@ struct StdioEnds {
   UniqueFd out; // with a terminal: its master, and `in` a duplicate of it
   UniqueFd err; // none with a terminal
   bool terminal = false;
+
+  // One above 2, in order from 3.
+  struct Descriptor {
+    UniqueFd in;         // none: the process does not read from it
+    UniqueFd out;        // none: the process does not write to it
+    bool socket = false; // both are of the same socket
+  };
+  std::vector<Descriptor> descriptors;
 };
 
 // Thread-safe. Lock order: the mutex here, then a sink's.
@@ -61,46 +70,36 @@ public:
   void close();
 
 private:
-  struct Output {
-    Output(v1::StdioFrame::Channel name, std::size_t window) : channel(name), data(window) {}
-    v1::StdioFrame::Channel channel;
-    OutputChannel data;
-    UniqueFd fd;
-    EventLoop::Token token = 0;
-    bool present = false;
-    bool active = false; // something came since the last look of the grace time
-  };
+  using Frame = v1::StdioFrame;
 
-  void watch_output(Output& output);
-  void read_output(Output& output);
-  void end_output(Output& output);
-  void write_input();
-  void close_input();
-  void lose_input_reader();
-  void deliver(const v1::StdioFrame::Data& data);
-  void acknowledge(const v1::StdioFrame::Ack& ack);
-  bool next_frame(v1::StdioFrame& frame);
+  void watch_input(InputPort& input);
+  void watch_output(OutputPort& output);
+  void add_descriptor(std::uint32_t number, StdioEnds::Descriptor ends);
+  void write_input(InputPort& input);
+  void deliver(const Frame::Data& data);
+  void acknowledge(const Frame::Ack& ack);
+  InputPort& input_of(std::uint32_t descriptor);
+  OutputPort& output_of(std::uint32_t descriptor, Frame::Channel channel);
+  bool next_frame(Frame& frame);
   void send_more();
   void look_after_grace();
-  void drain(Output& output);
+  void look_later();
+  bool any_output_open() const;
   void check_ended(std::unique_lock<std::mutex>& lock);
 
   EventLoop& loop_;
+  const std::size_t window_;
   std::mutex mutex_;
-  InputChannel input_;
-  UniqueFd input_fd_;
-  EventLoop::Token input_token_ = 0;
-  Output stdout_;
-  Output stderr_;
+  // Never fewer than these: stdin; stdout and stderr. Then those of the descriptors, in order.
+  std::vector<std::unique_ptr<InputPort>> inputs_;
+  std::vector<std::unique_ptr<OutputPort>> outputs_;
+  std::size_t last_sent_ = 0; // of outputs_: they take turns
   bool terminal_ = false;
   bool process_ended_ = false;
   std::uint64_t drain_deadline_ns_ = 0;
   std::function<void()> on_ended_;
   std::shared_ptr<StdioSink> sink_;
   bool sending_ = false;
-  bool first_acknowledgement_due_ = false;
-  bool input_reader_gone_ = false;     // the process has closed its stdin
-  bool input_reader_gone_due_ = false; // the stream in place does not know yet
 };
 
 } // namespace nacre::agent

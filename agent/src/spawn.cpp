@@ -34,7 +34,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 struct ChildPlan {
   char* const* argv;
   char* const* environment;
-  std::array<int, 4> fds;
+  const std::vector<UniqueFd>& fds; // become 0, 1, ...
   bool controlling_terminal;
 };
 
@@ -46,14 +46,10 @@ struct ChildPlan {
     action.sa_handler = SIG_DFL;
     ::sigaction(signal, &action, nullptr);
   }
-  // All sources are above 3 (see spawn), so no dup2 can overwrite one that is still needed.
-  for (int target = 0; target < static_cast<int>(plan.fds.size()); ++target) {
-    if (plan.fds[static_cast<std::size_t>(target)] >= 0) {
-      ::dup2(plan.fds[static_cast<std::size_t>(target)], target);
-    }
-  }
-  const unsigned first_closed = plan.fds[3] >= 0 ? 4 : 3;
-  ::syscall(SYS_close_range, first_closed, ~0U, CLOSE_RANGE_CLOEXEC);
+  // All sources are above all targets (see spawn), so no dup2 can overwrite one that is still needed.
+  for (std::size_t target = 0; target < plan.fds.size(); ++target)
+    ::dup2(plan.fds[target].get(), static_cast<int>(target));
+  ::syscall(SYS_close_range, static_cast<unsigned>(plan.fds.size()), ~0U, CLOSE_RANGE_CLOEXEC);
   if (plan.controlling_terminal) ::ioctl(0, TIOCSCTTY, 0);
   ::setrlimit(RLIMIT_NOFILE, &child_files);
   sigset_t none;
@@ -64,9 +60,9 @@ struct ChildPlan {
   ::_exit(127);
 }
 
-// A copy of a descriptor at 10 or above, close-on-exec.
-UniqueFd raised(int fd) {
-  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 10));
+// A copy of a descriptor at `least` or above, close-on-exec.
+UniqueFd raised(int fd, std::size_t least) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(least)));
   if (!copy) throw system_error("cannot duplicate a descriptor for", "a program");
   return copy;
 }
@@ -74,24 +70,23 @@ UniqueFd raised(int fd) {
 } // namespace
 
 pid_t spawn(const SpawnPlan& plan) {
-  std::array<UniqueFd, 4> sources;
-  for (std::size_t i = 0; i < plan.stdio.size(); ++i) {
-    if (plan.stdio[i] >= 0) {
-      sources[i] = raised(plan.stdio[i]);
+  const auto targets = plan.stdio.size() + plan.more.size();
+  std::vector<UniqueFd> sources;
+  for (const int fd : plan.stdio) {
+    if (fd >= 0) {
+      sources.push_back(raised(fd, targets));
     } else {
       const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
       if (!null) throw system_error("cannot open", "/dev/null");
-      sources[i] = raised(null.get());
+      sources.push_back(raised(null.get(), targets));
     }
   }
-  if (plan.extra >= 0) sources[3] = raised(plan.extra);
+  for (const int fd : plan.more)
+    sources.push_back(raised(fd, targets));
 
   const auto argv = pointers(plan.argv);
   const auto environment = pointers(plan.environment);
-  const ChildPlan child{argv.data(),
-                        environment.data(),
-                        {sources[0].get(), sources[1].get(), sources[2].get(), sources[3].get()},
-                        plan.controlling_terminal};
+  const ChildPlan child{argv.data(), environment.data(), sources, plan.controlling_terminal};
   volatile int error = 0;
   // No signal handler of this process may run in the child, on the parent's stack.
   sigset_t all;

@@ -12,7 +12,7 @@ struct SpawnPlan {
   std::vector<std::string> argv; // argv[0] is the program's absolute path
   std::vector<std::string> environment;
   std::array<int, 3> stdio = {-1, -1, -1}; // borrowed; -1 is /dev/null
-  int extra = -1;                          // borrowed; becomes descriptor 3
+  std::vector<int> more;                   // borrowed; become descriptors 3, 4, ...
   bool controlling_terminal = false;       // stdio[0] becomes the new session's terminal
 };
 

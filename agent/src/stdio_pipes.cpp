@@ -1,6 +1,7 @@
 #include "stdio_pipes.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 namespace nacre::agent {
 
@@ -25,14 +26,70 @@ void make_nonblocking(int fd) {
   }
 }
 
+UniqueFd duplicate_of(const UniqueFd& fd, const char* what) {
+  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy) throw system_error("cannot duplicate", what);
+  return copy;
+}
+
+// A packet of descriptors at the host holds 64, four of them with other duties.
+constexpr int most_descriptors = 60;
+
 } // namespace
+
+std::vector<v1::PassedDescriptor::Kind>
+descriptor_kinds(const google::protobuf::RepeatedPtrField<v1::PassedDescriptor>& descriptors) {
+  if (descriptors.size() > most_descriptors) {
+    throw Error(Code::invalid_argument,
+                "more than " + std::to_string(most_descriptors) + " descriptors are to be passed on");
+  }
+  std::vector<v1::PassedDescriptor::Kind> kinds;
+  for (const auto& descriptor : descriptors)
+    kinds.push_back(descriptor.kind());
+  return kinds;
+}
 
 StdioPipes::StdioPipes(const Wanted& wanted) : wanted_(wanted) {
   if (wanted.terminal) {
     console_.emplace();
-    return;
+  } else {
+    make_stdio();
   }
-  if (wanted.has_stdin) {
+  for (const auto kind : wanted.descriptors)
+    make_descriptor(kind);
+}
+
+void StdioPipes::make_descriptor(v1::PassedDescriptor::Kind kind) {
+  StdioEnds::Descriptor own;
+  if (kind == v1::PassedDescriptor::STREAM_SOCKET) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+      throw system_error("cannot make", "socket pair for a process");
+    }
+    own.out.reset(ends[0]);
+    process_descriptors_.emplace_back(ends[1]);
+    own.in = duplicate_of(own.out, "socket");
+    own.socket = true;
+    make_nonblocking(own.out.get());
+  } else if (kind == v1::PassedDescriptor::PIPE_READ_END) {
+    auto pipe = make_pipe();
+    process_descriptors_.push_back(std::move(pipe.read));
+    own.in = std::move(pipe.write);
+    make_nonblocking(own.in.get());
+  } else if (kind == v1::PassedDescriptor::PIPE_WRITE_END) {
+    auto pipe = make_pipe();
+    process_descriptors_.push_back(std::move(pipe.write));
+    own.out = std::move(pipe.read);
+    make_nonblocking(own.out.get());
+  } else {
+    throw Error(Code::invalid_argument, "descriptor " + std::to_string(3 + process_descriptors_.size()) +
+                                            " is of a kind that this guest does not know");
+  }
+  own_ends_.descriptors.push_back(std::move(own));
+}
+
+void StdioPipes::make_stdio() {
+  if (wanted_.has_stdin) {
     auto in = make_pipe();
     process_ends_[0] = std::move(in.read);
     own_ends_.in = std::move(in.write);
@@ -52,6 +109,13 @@ std::array<int, 3> StdioPipes::for_process() const {
   return {process_ends_[0].get(), process_ends_[1].get(), process_ends_[2].get()};
 }
 
+std::vector<int> StdioPipes::descriptors_for_process() const {
+  std::vector<int> numbers;
+  for (const auto& descriptor : process_descriptors_)
+    numbers.push_back(descriptor.get());
+  return numbers;
+}
+
 StdioEnds StdioPipes::take_own_ends() {
   if (console_) {
     own_ends_.out = console_->receive_master();
@@ -59,12 +123,12 @@ StdioEnds StdioPipes::take_own_ends() {
     set_terminal_size(own_ends_.out.get(), wanted_.rows, wanted_.columns);
     own_ends_.terminal = true;
     if (wanted_.has_stdin) {
-      own_ends_.in.reset(::fcntl(own_ends_.out.get(), F_DUPFD_CLOEXEC, 3));
-      if (!own_ends_.in) throw system_error("cannot duplicate", "terminal");
+      own_ends_.in = duplicate_of(own_ends_.out, "terminal");
     }
   }
   for (auto& end : process_ends_)
     end.reset();
+  process_descriptors_.clear();
   return std::move(own_ends_);
 }
 

@@ -7,8 +7,13 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace nacre::agent {
+
+// What a call asks for; throws Error for too many or one of unknown kind.
+std::vector<v1::PassedDescriptor::Kind>
+descriptor_kinds(const google::protobuf::RepeatedPtrField<v1::PassedDescriptor>& descriptors);
 
 class StdioPipes {
 public:
@@ -17,6 +22,7 @@ public:
     bool has_stdin = false;
     std::uint32_t rows = 0; // 0: the kernel's own size
     std::uint32_t columns = 0;
+    std::vector<v1::PassedDescriptor::Kind> descriptors = {}; // 3 and up
   };
 
   // Makes the pipes, or the socket that crun will send the terminal to. Throws Error.
@@ -24,6 +30,8 @@ public:
 
   // For the process; -1 is /dev/null. Valid until take_own_ends().
   std::array<int, 3> for_process() const;
+  // In order from 3; the same holds.
+  std::vector<int> descriptors_for_process() const;
   // Empty without a terminal.
   std::string console_socket() const { return console_ ? console_->path() : std::string(); }
 
@@ -31,9 +39,13 @@ public:
   StdioEnds take_own_ends();
 
 private:
+  void make_stdio();
+  void make_descriptor(v1::PassedDescriptor::Kind kind);
+
   Wanted wanted_;
   std::optional<ConsoleSocket> console_;
   std::array<UniqueFd, 3> process_ends_;
+  std::vector<UniqueFd> process_descriptors_;
   StdioEnds own_ends_;
 };
 

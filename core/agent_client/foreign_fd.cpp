@@ -83,4 +83,8 @@ ssize_t ForeignFd::write(std::string_view bytes) noexcept {
   return ::write(fd_.get(), bytes.data(), bytes.size());
 }
 
+void ForeignFd::shut_down(Direction direction) noexcept {
+  if (fd_ && kind_ == Kind::socket) ::shutdown(fd_.get(), direction == Direction::read ? SHUT_RD : SHUT_WR);
+}
+
 } // namespace nacre::agent_client

@@ -25,6 +25,8 @@ public:
   // anew, the caller must have seen them ready before.
   ssize_t read(char* bytes, std::size_t capacity) noexcept;
   ssize_t write(std::string_view bytes) noexcept;
+  // As shutdown(2), which is seen by all who share a socket; nothing for other files.
+  void shut_down(Direction direction) noexcept;
 
 private:
   enum class Kind {

@@ -100,6 +100,12 @@ void StdioInput::abandon() {
   eof_sent_ = true;
   kept_.clear();
   acknowledged_ = sent_;
+  abandoned_ = true;
+}
+
+void StdioInput::refuse() {
+  fd_.shut_down(ForeignFd::Direction::read);
+  abandon();
 }
 
 bool StdioInput::acknowledged(std::uint64_t offset) {
@@ -112,6 +118,7 @@ bool StdioInput::acknowledged(std::uint64_t offset) {
 }
 
 bool StdioInput::rewind(std::uint64_t offset) {
+  if (abandoned_) return offset <= sent_; // what the guest has not had, it does not want
   if (offset < acknowledged_ || offset > acknowledged_ + kept_.size()) return false;
   sent_ = std::max(sent_, offset);
   if (!acknowledged(offset)) return false;

@@ -26,6 +26,8 @@ public:
   void finish();
   // Nobody wants it any more: the descriptor is closed, kept bytes are dropped.
   void abandon();
+  // The same, and whoever writes to a socket is told (shutdown(2)).
+  void refuse();
 
   // The guest has delivered all before `offset`. False: it cannot have.
   bool acknowledged(std::uint64_t offset);
@@ -62,6 +64,7 @@ private:
   bool finishing_ = false;
   bool at_end_ = false; // the end of the file was read
   bool eof_sent_ = false;
+  bool abandoned_ = false;
 };
 
 } // namespace nacre::agent_client

@@ -15,6 +15,12 @@ StdioOutput::~StdioOutput() {
   loop_.remove(watch_);
 }
 
+void StdioOutput::watch_reader() {
+  if (!fd_ || watches_reader_) return;
+  watches_reader_ = true;
+  stop_waiting();
+}
+
 bool StdioOutput::accept(std::uint64_t offset, std::string_view bytes, bool eof) {
   const std::uint64_t received = delivered_ + queue_.size();
   if (offset > received) return false;
@@ -25,8 +31,7 @@ bool StdioOutput::accept(std::uint64_t offset, std::string_view bytes, bool eof)
   if (queue_.size() + bytes.size() > stdio_window_bytes) return false;
   eof_ = eof_ || eof;
   const std::uint64_t before = delivered_;
-  if (queue_.empty() && !write(bytes) && watch_ == 0)
-    watch_ = loop_.add(fd_.get(), EPOLLOUT, [this](std::uint32_t) { writable(); });
+  if (queue_.empty() && !write(bytes)) wait_for_room();
   queue_.append(bytes);
   finish_if_done();
   if (delivered_ != before || done()) progress_();
@@ -55,11 +60,34 @@ bool StdioOutput::write(std::string_view& bytes) {
 
 // EPIPE of a pipe, EIO of a terminal, ENOSPC of a file: nothing more can be delivered there.
 void StdioOutput::lose_reader() {
-  loop_.remove(watch_);
-  watch_ = 0;
+  unwatch();
   fd_.reset();
   discards_ = true;
   reader_gone_ = true;
+}
+
+void StdioOutput::wait_for_room() {
+  if (watch_ != 0) return loop_.modify(watch_, EPOLLOUT);
+  watch_ = loop_.add(fd_.get(), EPOLLOUT, [this](std::uint32_t events) { ready(events); });
+}
+
+// Errors and hang-ups are reported whatever is asked for (epoll_ctl(2)).
+void StdioOutput::stop_waiting() {
+  if (!watches_reader_) return unwatch();
+  if (watch_ != 0) return loop_.modify(watch_, 0);
+  watch_ = loop_.add(fd_.get(), 0, [this](std::uint32_t events) { ready(events); });
+}
+
+void StdioOutput::unwatch() {
+  loop_.remove(watch_);
+  watch_ = 0;
+}
+
+void StdioOutput::ready(std::uint32_t events) {
+  if (!watches_reader_ || (events & (EPOLLERR | EPOLLHUP)) == 0) return writable();
+  lose_reader();
+  writable();
+  progress_();
 }
 
 void StdioOutput::writable() {
@@ -67,18 +95,15 @@ void StdioOutput::writable() {
   const std::size_t before = rest.size();
   const bool all = write(rest);
   queue_.consume(before - rest.size());
-  if (all) {
-    loop_.remove(watch_);
-    watch_ = 0;
-  }
+  if (all && fd_) stop_waiting();
   finish_if_done();
   if (rest.size() != before) progress_();
 }
 
 void StdioOutput::finish_if_done() {
   if (!done()) return;
-  loop_.remove(watch_);
-  watch_ = 0;
+  unwatch();
+  if (shuts_down_) fd_.shut_down(ForeignFd::Direction::write);
   fd_.reset();
 }
 

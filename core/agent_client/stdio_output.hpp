@@ -21,6 +21,11 @@ public:
   StdioOutput(const StdioOutput&) = delete;
   StdioOutput& operator=(const StdioOutput&) = delete;
 
+  // From now on the reader's going is noticed at once, not only with the next byte. Of pipes and sockets.
+  void watch_reader();
+  // The end of a socket's channel is told to who reads it (shutdown(2)), as some may share the socket.
+  void shut_down_at_end() noexcept { shuts_down_ = true; }
+
   // What the guest sent. Bytes that arrived before (after a reconnect) are skipped. False: a gap, more than
   // the credit, or bytes after the end; the guest breaks the protocol.
   bool accept(std::uint64_t offset, std::string_view bytes, bool eof);
@@ -34,7 +39,11 @@ public:
 
 private:
   bool write(std::string_view& bytes); // false: would block; what is left stays in `bytes`
+  void ready(std::uint32_t events);
   void writable();
+  void wait_for_room();
+  void stop_waiting();
+  void unwatch();
   void lose_reader();
   void finish_if_done();
 
@@ -47,6 +56,8 @@ private:
   bool discards_;
   bool eof_ = false;
   bool reader_gone_ = false;
+  bool watches_reader_ = false;
+  bool shuts_down_ = false;
 };
 
 } // namespace nacre::agent_client

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent_client/agent_client.hpp"
+#include "agent_client/passed_descriptor.hpp"
 #include "agent_client/stdio_input.hpp"
 #include "agent_client/stdio_output.hpp"
 #include "agent_client/stdio_stream.hpp"
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace nacre::agent_client {
 
@@ -20,6 +22,7 @@ struct StdioEnds {
   UniqueFd out; // empty: thrown away
   UniqueFd err; // empty: thrown away; with a terminal there is no such channel
   bool terminal = false;
+  std::vector<PassedDescriptor> descriptors = {}; // the process's 3, 4, ...
 };
 
 class StdioPump : public std::enable_shared_from_this<StdioPump> {
@@ -42,33 +45,56 @@ public:
   void abort();
 
   // How many bytes the readers have taken so far. On the loop's thread.
-  std::uint64_t delivered_bytes() const noexcept { return out_.delivered() + err_.delivered(); }
+  std::uint64_t delivered_bytes() const noexcept;
 
 private:
   StdioPump(IoLoop& loop, std::string container_id, std::string exec_id, StdioEnds ends,
             std::function<void()> drained);
-  struct Channel {
+  using Frame = v1::StdioFrame;
+  // What the process reads from a descriptor; 0: its stdin.
+  struct InputLane {
+    std::uint32_t descriptor;
+    StdioInput input;
+    bool present;
+    bool first_acknowledgement = true; // the agent's first frame of each stream tells what it has
+  };
+  // What the process writes to a descriptor; 0: its stdout or stderr.
+  struct OutputLane {
+    std::uint32_t descriptor;
+    Frame::Channel channel;
+    StdioOutput output;
     std::uint64_t acknowledged = 0;
     bool gone_told = false; // the agent knows that nobody reads
   };
+
+  void add_input(std::uint32_t descriptor, UniqueFd fd);
+  OutputLane& add_output(std::uint32_t descriptor, Frame::Channel channel, UniqueFd fd);
+  void add_descriptor(std::uint32_t number, PassedDescriptor descriptor);
+  void watch_readers();
+  InputLane* find_input(std::uint32_t descriptor) noexcept;
+  OutputLane* find_output(std::uint32_t descriptor, Frame::Channel channel) noexcept;
   void reopen(std::shared_ptr<AgentClient> client);
-  bool next(v1::StdioFrame& frame);
-  bool next_acknowledgement(v1::StdioFrame& frame, StdioOutput& output, Channel& channel, int number);
-  bool received(const v1::StdioFrame& frame);
-  bool received_data(const v1::StdioFrame::Data& data);
+  bool next(Frame& frame);
+  void fill_open(Frame::Open& open);
+  bool next_acknowledgement(Frame& frame, OutputLane& lane);
+  bool next_input(Frame& frame);
+  bool received(const Frame& frame);
+  bool received_acknowledgement(const Frame::Ack& acknowledgement);
+  bool received_data(const Frame::Data& data);
   void progress();
   void wake();
+  void abandon_inputs();
 
   IoLoop& loop_;
   const std::string container_id_, exec_id_;
   std::function<void()> drained_;
   std::shared_ptr<StdioStream> stream_;
-  StdioInput in_;
-  StdioOutput out_, err_;
-  Channel out_channel_, err_channel_;
-  bool has_stdin_;
+  // Never fewer than stdin; stdout and stderr. Then those of the descriptors, in order.
+  std::vector<std::unique_ptr<InputLane>> inputs_;
+  std::vector<std::unique_ptr<OutputLane>> outputs_;
+  std::size_t last_sent_ = 0; // of inputs_: they take turns
+  std::size_t descriptors_ = 0;
   bool open_sent_ = false;
-  bool first_acknowledgement_ = true; // the agent's first frame of each stream tells what it has
 };
 
 } // namespace nacre::agent_client

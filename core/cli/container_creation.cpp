@@ -56,7 +56,7 @@ void ContainerCreation::check() const {
         .hint("say what to run");
   oci::require_rootfs(spec_);
   oci::require_mount_sources(spec_, plan_.bundle);
-  require_preserved_fds(plan_.preserve_fds);
+  require_preserved_fds(plan_.preserve_fds, plan_.listen_fds);
   if (wants_terminal() && plan_.console_socket.empty() && !plan_.own_terminal)
     throw Error(ErrorCode::invalid_argument,
                 "cannot make a terminal for a container that outlives this command")
@@ -154,6 +154,7 @@ void ContainerCreation::create_task(SignalWatch& signals) {
   auto passed = passed_stdio(pty_.slave.get(), plan_.preserve_fds);
   passed.push_back({ttrpc::slot_holder, holder_->control_fd()});
   const auto token = descriptors_->send(passed);
+  close_preserved_fds(plan_.preserve_fds);
   pty_.slave.reset();
 
   nacre::task::v1::CreateOptions own;
@@ -166,6 +167,7 @@ void ContainerCreation::create_task(SignalWatch& signals) {
   own.set_fd_token(token);
   own.set_end_with_connection(plan_.foreground);
   own.set_preserve_fds(static_cast<std::uint32_t>(plan_.preserve_fds));
+  own.set_listen_fds(static_cast<std::uint32_t>(plan_.listen_fds));
   for (const auto& phase : clock_.phases()) {
     auto& time = *own.add_phases();
     time.set_name(phase.name);

@@ -23,10 +23,11 @@ namespace nacre::cli {
 
 struct CreatePlan {
   std::string id;
-  std::string bundle;         // absolute
-  std::string pid_file;       // "": none
-  std::string console_socket; // "": none
-  std::size_t preserve_fds = 0;
+  std::string bundle;           // absolute
+  std::string pid_file;         // "": none
+  std::string console_socket;   // "": none
+  std::size_t preserve_fds = 0; // with those of socket activation, which come first
+  std::size_t listen_fds = 0;
   bool no_new_keyring = false;
   bool no_pivot = false;
   bool foreground = false;      // the container lives no longer than this process

@@ -75,6 +75,7 @@ void Execution::add(SignalWatch& signals) {
   auto passed = passed_stdio(pty_.slave.get(), plan_.preserve_fds);
   passed.push_back({ttrpc::slot_holder, holder_->control_fd()});
   const auto token = descriptors_->send(passed);
+  close_preserved_fds(plan_.preserve_fds);
   pty_.slave.reset();
 
   nacre::task::v1::ExecOptions own;

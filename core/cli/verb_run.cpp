@@ -22,7 +22,8 @@ CreatePlan parse(CommandLine& line, const RunFlags& flags) {
   plan.bundle = absolute_path(line.get("bundle"));
   plan.pid_file = line.get("pid-file");
   plan.console_socket = line.get("console-socket");
-  plan.preserve_fds = line.number("preserve-fds", max_preserved_fds);
+  plan.listen_fds = activation_fds();
+  plan.preserve_fds = plan.listen_fds + line.number("preserve-fds", max_preserved_fds);
   plan.no_pivot = line.is_set("no-pivot");
   plan.no_new_keyring = line.is_set("no-new-keyring");
   if (line.is_set("tty")) plan.terminal = true;

@@ -22,7 +22,8 @@ struct Container {
   std::string bundle;
   std::string state_dir; // "": no state.json is kept
   oci::Hooks hooks;
-  std::string linux_section; // of the guest's config.json: security plugins see it again at each exec
+  std::uint32_t listen_fds = 0; // CreateRequest's
+  std::string linux_section;    // of the guest's config.json: security plugins see it again at each exec
   std::shared_ptr<GuestProcess> first;
   oci::PodMembership pod;
   std::atomic<std::uint32_t> guest_pid = 0; // of its first process, as the guest says; 0: none yet

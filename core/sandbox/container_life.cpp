@@ -78,6 +78,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   container->state_dir = request.state_dir;
   container->pod = oci::pod_membership(spec.annotations);
   container->hooks = spec.hooks;
+  container->listen_fds = request.listen_fds;
   container->state = first_state(request, spec);
   container->first = GuestProcess::create(
       loop, [this] { return agent(); }, request.container_id, "", request.bundle, std::move(request.io),
@@ -189,6 +190,7 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   spec_options.guest_namespace = [this](const std::string& type, const std::string& path) {
     return guest_namespace_path(type, path, namespace_owners());
   };
+  spec_options.listen_fds = container.listen_fds;
   auto document = make_guest_spec(spec, choices, attached.paths, spec_options);
   if (auto* process = document["process"].if_object())
     confinement->guest_process(false, *process, document["linux"].as_object());
@@ -211,6 +213,7 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   }
   request.set_rows(rows);
   request.set_columns(columns);
+  container.first->describe_descriptors(*request.mutable_descriptors());
   const auto connected = need_agent();
   container.guest_pid = connected->create_container(request, create_deadline).guest_pid();
   container.first->connect_stdio(connected);

@@ -84,6 +84,7 @@ int Sandbox::Impl::start_exec(const std::string& container_id, const std::string
     const auto [rows, columns] = process->rows_and_columns();
     request.set_rows(rows);
     request.set_columns(columns);
+    process->describe_descriptors(*request.mutable_descriptors());
     if (plan.runs_guest) {
       const auto connected = need_agent();
       connected->exec_process(request, exec_deadline);

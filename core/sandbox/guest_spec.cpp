@@ -167,6 +167,15 @@ void edit_labels(json::object& process, const GuestSpecOptions& options) {
   process.erase("selinuxLabel");
 }
 
+// As runc does it; the process is pid 1 of its namespace, and sd_listen_fds(3) compares.
+void tell_listen_fds(json::object& process, std::uint32_t count) {
+  if (count == 0) return;
+  json::value& env = process["env"];
+  if (!env.is_array()) env = json::array();
+  env.as_array().emplace_back("LISTEN_FDS=" + std::to_string(count));
+  env.as_array().emplace_back("LISTEN_PID=1");
+}
+
 } // namespace
 
 std::string guest_memory_path(const GuestMemory& memory) {
@@ -189,7 +198,10 @@ json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMount
       "annotations"); // crun acts on some (run.oci.handler), and they were meant for the host's runtime
   edit_mounts(document, choices, paths);
   edit_linux(document, options);
-  if (json::object* process = object_at(document, "process")) edit_labels(*process, options);
+  if (json::object* process = object_at(document, "process")) {
+    edit_labels(*process, options);
+    tell_listen_fds(*process, options.listen_fds);
+  }
   return document;
 }
 

@@ -42,7 +42,11 @@ std::shared_ptr<GuestProcess> GuestProcess::create(agent_client::IoLoop& loop, A
   if (io.terminal && ::ioctl(io.in ? io.in.get() : io.out.get(), TIOCGWINSZ, &size) == 0)
     process->size_ = {size.ws_row, size.ws_col};
   const std::weak_ptr<GuestProcess> weak = process;
-  agent_client::StdioEnds ends{std::move(io.in), std::move(io.out), std::move(io.err), io.terminal};
+  agent_client::StdioEnds ends{std::move(io.in), std::move(io.out), std::move(io.err), io.terminal, {}};
+  for (auto& fd : io.descriptors) {
+    ends.descriptors.emplace_back(std::move(fd), 3 + ends.descriptors.size());
+    process->descriptors_.push_back(ends.descriptors.back().kind);
+  }
   process->pump_ = agent_client::StdioPump::create(loop, process->container_id_, process->exec_id_,
                                                    std::move(ends), [weak] {
                                                      const auto self = weak.lock();
@@ -54,8 +58,14 @@ std::shared_ptr<GuestProcess> GuestProcess::create(agent_client::IoLoop& loop, A
 }
 
 GuestProcess::~GuestProcess() {
-  pump_->abort();
+  if (pump_) pump_->abort(); // none when a descriptor was refused
   loop_.run([this] { forget_holder_watch(); });
+}
+
+void GuestProcess::describe_descriptors(
+    google::protobuf::RepeatedPtrField<agent_client::v1::PassedDescriptor>& out) const {
+  for (const auto kind : descriptors_)
+    out.Add()->set_kind(kind);
 }
 
 // ---- holder ----

@@ -41,6 +41,9 @@ public:
   bool terminal() const noexcept { return terminal_; }
   // The terminal's size now; zeros when it has none.
   std::pair<std::uint16_t, std::uint16_t> rows_and_columns() const noexcept { return size_; }
+  // Of the descriptors above 2, for the agent's calls.
+  void
+  describe_descriptors(google::protobuf::RepeatedPtrField<agent_client::v1::PassedDescriptor>& out) const;
 
   // From any thread.
 
@@ -84,6 +87,7 @@ private:
   const std::string container_id_, exec_id_, bundle_;
   const bool has_stdin_, terminal_;
   std::pair<std::uint16_t, std::uint16_t> size_{};
+  std::vector<agent_client::PassedDescriptor::Kind> descriptors_;
   Callbacks callbacks_;
   std::shared_ptr<agent_client::StdioPump> pump_;
   bool drained_ = false, exit_seen_ = false, finished_ = false; // on the loop's thread

@@ -27,6 +27,8 @@ struct ProcessIo {
   UniqueFd out; // written by us; empty: output is thrown away
   UniqueFd err;
   bool terminal = false;
+  // The process's descriptors 3, 4, ...: each one end of a pipe or a stream socket.
+  std::vector<UniqueFd> descriptors = {};
 };
 
 struct SandboxOptions {
@@ -75,6 +77,9 @@ struct CreateRequest {
   // rootfs mounts that containerd asks for (Task.Create.rootfs); already mounted at <bundle>/rootfs by the
   // caller.
   bool no_new_keyring = false;
+  // How many of io.descriptors, from 3 on, are those of socket activation: the process is told as by
+  // sd_listen_fds(3).
+  std::uint32_t listen_fds = 0;
   bool no_pivot = false;
 };
 

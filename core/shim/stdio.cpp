@@ -193,4 +193,16 @@ OpenedStdio open_stdio(const StdioUris& uris, DescriptorBundle& bundle, const Lo
   return opened;
 }
 
+std::vector<UniqueFd> take_descriptors(DescriptorBundle& bundle, std::uint32_t count) {
+  std::vector<UniqueFd> descriptors;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto found = bundle.find(ttrpc::slot_preserved + i);
+    if (found == bundle.end() || !found->second)
+      throw Error(ErrorCode::invalid_argument, "pass on descriptor", std::to_string(3 + i))
+          .because("the bundle of descriptors has no such slot");
+    descriptors.push_back(std::move(found->second));
+  }
+  return descriptors;
+}
+
 } // namespace nacre::shim

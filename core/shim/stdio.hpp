@@ -50,4 +50,7 @@ struct OpenedStdio {
 // waits for its reader: what a short-lived process wrote before the reader came would be lost otherwise.
 OpenedStdio open_stdio(const StdioUris& uris, DescriptorBundle& bundle, const LogProcess::Owner& owner);
 
+// The descriptors of --preserve-fds, in order, out of `bundle`. Throws Error when one is missing.
+std::vector<UniqueFd> take_descriptors(DescriptorBundle& bundle, std::uint32_t count);
+
 } // namespace nacre::shim

@@ -11,6 +11,7 @@
 #include "shim/task_service.hpp"
 #include "ttrpc/proto/events.pb.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -108,10 +109,6 @@ ttrpc::task::CreateTaskResponse TaskService::create(const ttrpc::task::CreateTas
 void TaskService::prepare_creation(Creation& creation) {
   const auto& request = creation.request;
   const StdioUris uris{request.stdin(), request.stdout(), request.stderr(), request.terminal()};
-  if (creation.options.preserve_fds() > 0)
-    throw Error(ErrorCode::unimplemented, "pass on descriptors of --preserve-fds")
-        .because("descriptors above 2 do not reach the guest yet")
-        .hint("run it without --preserve-fds");
   creation.bundle = take_bundle(uris, creation.options.fd_token());
   creation.state_dir = creation.options.state_dir().empty() ? make_state_dir(request.id(), request.bundle())
                                                             : OwnedPath(creation.options.state_dir());
@@ -121,6 +118,7 @@ void TaskService::prepare_creation(Creation& creation) {
   }
   tasks_.set_places(request.id(), creation.state_dir, creation.rootfs);
   creation.stdio = open_stdio(uris, creation.bundle, {request.id(), options_.namespace_name});
+  creation.stdio.io.descriptors = take_descriptors(creation.bundle, creation.options.preserve_fds());
   ProcessRecord process;
   process.uris = uris;
   process.stdin_keeper = std::move(creation.stdio.stdin_keeper);
@@ -149,6 +147,7 @@ int TaskService::create_in_sandbox(Creation& creation) {
   request.io = std::move(creation.stdio.io);
   request.no_new_keyring = creation.options.no_new_keyring();
   request.no_pivot = creation.options.no_pivot();
+  request.listen_fds = std::min(creation.options.listen_fds(), creation.options.preserve_fds());
   if (const auto control = creation.bundle.find(ttrpc::slot_holder); control != creation.bundle.end())
     request.holder = launch::Holder::adopt(std::move(control->second));
   creation.bundle.clear();

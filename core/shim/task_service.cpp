@@ -230,13 +230,10 @@ ttrpc::wire::Empty TaskService::exec(const task::ExecProcessRequest& request,
       sandbox->state(request.id(), "").status == sandbox::ProcessStatus::paused)
     throw Error(ErrorCode::failed_precondition, "cannot exec in a paused container");
   const auto options = read_exec_options(request.spec());
-  if (options.preserve_fds() > 0)
-    throw Error(ErrorCode::unimplemented, "pass on descriptors of --preserve-fds")
-        .because("descriptors above 2 do not reach the guest yet")
-        .hint("run it without --preserve-fds");
   const StdioUris uris{request.stdin(), request.stdout(), request.stderr(), request.terminal()};
   auto bundle = take_bundle(uris, options.fd_token());
   auto stdio = open_stdio(uris, bundle, {request.id(), options_.namespace_name});
+  stdio.io.descriptors = take_descriptors(bundle, options.preserve_fds());
 
   ProcessRecord record;
   record.uris = uris;

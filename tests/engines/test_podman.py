@@ -1,7 +1,9 @@
 """podman with nacre as its runtime."""
 
 import os
+import subprocess
 
+from harness.descriptors import Descriptors, Pipe, read_to_end
 from harness.engines import IMAGE
 from harness.place import fresh_name
 
@@ -29,3 +31,16 @@ def test_a_detached_container_execs_and_stops(podman):
     podman("stop", "--time", "60", name).ok()
     assert podman("inspect", "--format", "{{.State.ExitCode}}", name).ok().out == "9\n"
     podman("rm", name).ok()
+
+
+def test_preserved_descriptors(podman):
+    with Pipe() as into, Pipe() as out, Descriptors(into.reader, out.writer) as descriptors:
+        command = podman.command("--runtime", "nacre", "run", "--rm", "--network", "none", "--preserve-fds", "2", IMAGE,
+                                 "sh", "-c", "cat <&3 >&4")
+        process = subprocess.Popen(descriptors.wrap(command), env=podman.environment(), stdin=subprocess.DEVNULL,
+                                   **descriptors.options)
+        descriptors.close()
+        with into.writer:
+            into.writer.write(b"through podman")
+        assert process.wait(240) == 0
+        assert read_to_end(out.reader) == b"through podman"

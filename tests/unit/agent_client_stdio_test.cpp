@@ -334,6 +334,168 @@ TEST_CASE("the guest is told when nobody reads its output any more") {
   CHECK(future.get() == Frame::STDOUT);
 }
 
+namespace {
+
+struct SocketPair {
+  SocketPair() {
+    int fds[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+    ours = UniqueFd(fds[0]);
+    theirs = UniqueFd(fds[1]);
+  }
+  UniqueFd ours, theirs;
+};
+
+StdioEnds with_descriptors(std::vector<UniqueFd> fds) {
+  StdioEnds ends;
+  for (auto& fd : fds)
+    ends.descriptors.emplace_back(std::move(fd), 3 + ends.descriptors.size());
+  return ends;
+}
+
+// Frames about descriptors above 2.
+void send_of(StdioServer& server, std::uint32_t descriptor, const std::string& bytes, bool eof, bool closed) {
+  Frame frame;
+  frame.mutable_data()->set_channel(Frame::STDOUT);
+  frame.mutable_data()->set_descriptor(descriptor);
+  frame.mutable_data()->set_bytes(bytes);
+  frame.mutable_data()->set_eof(eof);
+  frame.mutable_data()->set_closed(closed);
+  server.Write(frame);
+}
+void acknowledge_of(StdioServer& server, std::uint32_t descriptor, std::uint64_t offset) {
+  Frame frame;
+  frame.mutable_ack()->set_channel(Frame::STDIN);
+  frame.mutable_ack()->set_descriptor(descriptor);
+  frame.mutable_ack()->set_offset(offset);
+  server.Write(frame);
+}
+void lose_reader_of(StdioServer& server, std::uint32_t descriptor, bool closed) {
+  Frame frame;
+  frame.mutable_data()->set_channel(Frame::STDIN);
+  frame.mutable_data()->set_descriptor(descriptor);
+  frame.mutable_data()->set_eof(true);
+  frame.mutable_data()->set_closed(closed);
+  server.Write(frame);
+}
+
+} // namespace
+
+TEST_CASE("descriptors above 2 are channels of their own, and all of them end before the process does") {
+  Fixture f;
+  std::promise<std::string> received;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    CHECK(peer.open.descriptor_offsets_size() == 2);
+    acknowledge_of(server, 3, 0);
+    std::string all;
+    Frame frame;
+    while (server.Read(&frame)) {
+      if (frame.data().descriptor() != 3) continue;
+      CHECK(frame.data().channel() == Frame::STDIN);
+      all += frame.data().bytes();
+      acknowledge_of(server, 3, all.size());
+      if (frame.data().eof()) break;
+    }
+    received.set_value(all);
+    peer.send(Frame::STDOUT, 0, "", true);
+    peer.send(Frame::STDERR, 0, "", true);
+    send_of(server, 4, "from the process", true, false);
+    peer.drain();
+    return grpc::Status::OK;
+  };
+  Pipe in, out;
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(in.read_end));
+  fds.push_back(std::move(out.write_end));
+  f.start(with_descriptors(std::move(fds)));
+  const std::string text(1 << 20, 'x');
+  write_all(in.write_end.get(), text);
+  in.write_end.reset();
+  CHECK(received.get_future().get() == text);
+  CHECK(read_to_end(out.read_end.get()) == "from the process");
+  f.wait_drained();
+}
+
+TEST_CASE("a socket's directions end apart, and it is shut down only where the process has shut it down") {
+  const bool closed = GENERATE(true, false);
+  Fixture f;
+  std::promise<void> eof_seen;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    acknowledge_of(server, 3, 0);
+    send_of(server, 3, "word", true, closed);
+    Frame frame;
+    while (server.Read(&frame) && !(frame.data().descriptor() == 3 && frame.data().eof())) {
+    }
+    eof_seen.set_value();
+    lose_reader_of(server, 3, closed);
+    peer.send(Frame::STDOUT, 0, "", true);
+    peer.send(Frame::STDERR, 0, "", true);
+    peer.drain();
+    return grpc::Status::OK;
+  };
+  SocketPair pair;
+  const UniqueFd shared = pair.theirs.duplicate();
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(pair.theirs));
+  f.start(with_descriptors(std::move(fds)));
+  char word[4];
+  REQUIRE(::recv(pair.ours.get(), word, 4, MSG_WAITALL) == 4);
+  ::shutdown(pair.ours.get(), SHUT_WR);
+  eof_seen.get_future().get();
+  f.wait_drained();
+  const auto sent = ::send(shared.get(), "y", 1, MSG_NOSIGNAL);
+  CHECK((closed ? sent == 1 : (sent < 0 && errno == EPIPE)));
+}
+
+TEST_CASE("a reader of a descriptor that goes is told to the guest without a byte") {
+  const bool socket = GENERATE(true, false);
+  Fixture f;
+  std::promise<std::uint32_t> told;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    acknowledge_of(server, 3, 0);
+    Frame frame;
+    while (server.Read(&frame)) {
+      if (frame.has_data() && frame.data().eof() && frame.data().channel() == Frame::STDOUT)
+        told.set_value(frame.data().descriptor());
+    }
+    return grpc::Status::OK;
+  };
+  SocketPair pair;
+  Pipe pipe;
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(socket ? pair.theirs : pipe.write_end));
+  f.start(with_descriptors(std::move(fds)));
+  pair.ours.reset();
+  pipe.read_end.reset();
+  auto future = told.get_future();
+  REQUIRE(future.wait_for(20s) == std::future_status::ready);
+  CHECK(future.get() == 3);
+}
+
+TEST_CASE("a descriptor that the guest has not been promised ends its stream") {
+  Fixture f;
+  std::promise<void> ended;
+  f.agent.on_stdio = [&](StdioServer& server) {
+    Peer peer(server);
+    send_of(server, 7, "forged", false, false);
+    peer.drain();
+    ended.set_value();
+    return grpc::Status::OK;
+  };
+  f.start({});
+  CHECK(ended.get_future().wait_for(20s) == std::future_status::ready);
+}
+
+TEST_CASE("what is neither a pipe's end nor a stream socket is no descriptor to pass on") {
+  SocketPair pair;
+  CHECK(PassedDescriptor(std::move(pair.ours), 3).kind == nacre::agent::v1::PassedDescriptor::STREAM_SOCKET);
+  CHECK_THROWS_WITH(PassedDescriptor(UniqueFd(::memfd_create("file", MFD_CLOEXEC)), 4),
+                    Catch::Matchers::ContainsSubstring("descriptor 4"));
+}
+
 TEST_CASE("closing stdin sends what waits first") {
   Fixture f;
   std::promise<std::string> received;
