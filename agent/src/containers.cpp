@@ -1,5 +1,6 @@
 #include "containers.hpp"
 
+#include "create_hooks.hpp"
 #include "error.hpp"
 #include "file.hpp"
 #include "process_list.hpp"
@@ -100,6 +101,8 @@ void Containers::prepare(Container& container, const v1::CreateContainerRequest&
     make_copied_file(file);
   make_folders(container.bundle());
   make_file(container.bundle() + "/config.json", request.spec(), 0600);
+  if (request.has_create_hooks())
+    make_file(create_hooks_file(container.bundle()), request.create_hooks().SerializeAsString(), 0600);
   // Not parsed: a spec without the word cannot have the member.
   container.has_start_hooks = request.spec().find("poststart") != std::string::npos;
 }
@@ -112,8 +115,15 @@ pid_t Containers::run_crun_create(Container& container, const v1::CreateContaine
   pid_t pid = 0;
   {
     const auto phase = timeline_.phase("crun-create", container.id);
-    pid = crun_.create(container.id, container.bundle(),
-                       {pipes.for_process(), pipes.console_socket(), pipes.descriptors_for_process()});
+    try {
+      pid = crun_.create(container.id, container.bundle(),
+                         {pipes.for_process(), pipes.console_socket(), pipes.descriptors_for_process()});
+    } catch (const Error&) {
+      // crun knows only that its one hook has failed.
+      if (const auto words = try_read_file(create_hooks_failure_file(container.bundle())))
+        throw Error(Code::failed_precondition, *words);
+      throw;
+    }
   }
   auto cgroup = Cgroup::of_process(pid);
   oom_watch_.add(container.id, cgroup);

@@ -2,6 +2,7 @@
 // first calls may want is prepared while the host answers.
 #include "channel.hpp"
 #include "console.hpp"
+#include "create_hooks.hpp"
 #include "error.hpp"
 #include "failpoint.hpp"
 #include "file.hpp"
@@ -124,6 +125,8 @@ void log_grpc(gpr_log_func_args* message) {
 
 int main(int argc, char** argv) {
   using namespace nacre::agent;
+  // crun's child; the kernel starts the init as "/init", and nobody else can choose argv[0].
+  if (argc == 2 && std::strcmp(argv[0], create_hooks_program) == 0) return run_create_hooks(argv[1]);
   if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
     std::printf("nacre-agent %s\n", agent_version);
     return 0;

@@ -30,6 +30,7 @@ std::vector<Hook> read_hook_list(const Field& field) {
     hook.path = absolute_path(item.member("path"));
     hook.args = item.member("args").texts();
     hook.env = item.member("env").texts();
+    hook.has_env = item.member("env").present();
     const auto timeout = item.member("timeout");
     if (timeout.present()) hook.timeout_s = static_cast<std::uint32_t>(timeout.integer(1, 86400));
     out.push_back(std::move(hook));

@@ -71,6 +71,7 @@ struct Hook {
   std::string path; // absolute on the host
   StringList args;
   StringList env;
+  bool has_env = false;        // false: none is given, which is not the same as an empty one
   std::uint32_t timeout_s = 0; // 0: none
 };
 

@@ -27,7 +27,7 @@ struct Container {
   std::shared_ptr<GuestProcess> first;
   oci::PodMembership pod;
   std::atomic<std::uint32_t> guest_pid = 0; // of its first process, as the guest says; 0: none yet
-  std::unique_ptr<Mirrors> mirrors; // set once the pod has its cgroup
+  std::unique_ptr<Mirrors> mirrors;         // set once the pod has its cgroup
 
   struct Exec {
     std::shared_ptr<GuestProcess> process;

@@ -6,9 +6,11 @@
 #include "base/process_identity.hpp"
 #include "launch/holder_protocol.hpp"
 #include "oci/file_io.hpp"
+#include "sandbox/hook_places.hpp"
 #include "sandbox/host_hooks.hpp"
 
 #include <boost/json.hpp>
+#include <csignal>
 #include <ctime>
 #include <fcntl.h>
 #include <unistd.h>
@@ -44,13 +46,11 @@ UniqueFd open_netns(int pid) {
   return UniqueFd(check_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open network namespace", path));
 }
 
-void refuse_guest_hooks(const oci::Spec& spec) {
-  for (const auto* hooks : {&spec.hooks.create_container, &spec.hooks.start_container})
-    if (!hooks->empty())
-      throw Error(ErrorCode::unimplemented, "create container")
-          .because("hook \"" + hooks->front().path +
-                   "\" is to run in the container's namespaces, which are those of the guest")
-          .hint("use createRuntime or poststart hooks, which run on the host");
+// On the host or in the guest: the hook's own words are all that there is to say.
+bool is_hook_failure(const Error& error) {
+  const std::string_view text = error.what();
+  const auto at = text.find("error running ");
+  return at != std::string_view::npos && text.find(" hook #", at) != std::string_view::npos;
 }
 
 } // namespace
@@ -61,7 +61,6 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   if (is_first) sandbox_id = request.container_id;
   const oci::Spec spec = oci::load_spec(request.bundle);
   oci::require_rootfs(spec);
-  refuse_guest_hooks(spec);
   refuse_host_namespaces(spec);
   {
     const std::lock_guard lock(mutex);
@@ -131,7 +130,8 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
     const Error error =
         known ? *known
               : Error(ErrorCode::internal, "create container", request.container_id).because(failure);
-    const Error reported = is_first && vm && vm->tried() ? with_report(error) : error;
+    const bool may_be_the_vm = is_first && vm && vm->tried() && !is_hook_failure(error);
+    const Error reported = may_be_the_vm ? with_report(error) : error;
     {
       const std::lock_guard lock(mutex);
       containers.erase(request.container_id);
@@ -141,6 +141,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       remove_pod();
     else if (storage)
       storage->detach(request.container_id);
+    run_poststop(*container);
     end_start();
     throw reported;
   }
@@ -180,7 +181,7 @@ std::vector<NamespaceOwner> Sandbox::Impl::namespace_owners() const {
 }
 
 void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
-                                    const PodStorage::Attached& attached,
+                                    PodStorage::Attached attached,
                                     const std::vector<GuestMountChoice>& choices) {
   const auto phase = timeline.phase("container", container.id);
   GuestSpecOptions spec_options;
@@ -191,6 +192,11 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
     return guest_namespace_path(type, path, namespace_owners());
   };
   spec_options.listen_fds = container.listen_fds;
+  agent_client::v1::CreateContainerRequest request;
+  if (!spec.hooks.create_container.empty()) {
+    spec_options.create_hooks = true;
+    *request.mutable_create_hooks() = lend_to_hooks(container, spec, attached);
+  }
   auto document = make_guest_spec(spec, choices, attached.paths, spec_options);
   if (auto* process = document["process"].if_object())
     confinement->guest_process(false, *process, document["linux"].as_object());
@@ -199,7 +205,6 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
       limits && limits->is_object())
     container.resources = limits->get_object();
 
-  agent_client::v1::CreateContainerRequest request;
   request.set_container_id(container.id);
   request.set_spec(boost::json::serialize(document));
   for (const auto& mount : attached.storages)
@@ -217,6 +222,27 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   const auto connected = need_agent();
   container.guest_pid = connected->create_container(request, create_deadline).guest_pid();
   container.first->connect_stdio(connected);
+  storage->detach_lent(container.id);
+}
+
+agent_client::v1::CreateHooks Sandbox::Impl::lend_to_hooks(Container& container, const oci::Spec& spec,
+                                                           PodStorage::Attached& attached) {
+  auto hooks =
+      describe_create_hooks(spec.hooks.create_container, hook_state(container, oci::Status::creating));
+  hooks.set_rootfs(attached.paths.rootfs);
+  hooks.set_rootfs_path(spec.root.path);
+  std::vector<std::string> sources;
+  for (const auto& place : hook_places(spec.hooks.create_container, container.bundle)) {
+    auto& out = *hooks.add_places();
+    out.set_path(place.path);
+    out.set_link(place.link);
+    if (place.link.empty()) sources.push_back(place.path);
+  }
+  auto lent = storage->lend(container.id, sources, attached);
+  auto next = lent.begin();
+  for (auto& place : *hooks.mutable_places())
+    if (place.link().empty()) place.set_source(std::move(*next++));
+  return hooks;
 }
 
 void Sandbox::Impl::start_container(const std::string& id) {
@@ -250,9 +276,26 @@ void Sandbox::Impl::start_container(const std::string& id) {
   }
   container->first->started();
   if (!container->first->stopped()) write_state(*container, oci::Status::running);
-  run_hooks(spawner, container->hooks.poststart, "poststart", container->bundle,
-            hook_state(*container, oci::Status::running), vm->ended_fd());
+  try {
+    run_hooks(spawner, container->hooks.poststart, "poststart", container->bundle,
+              hook_state(*container, oci::Status::running), vm->ended_fd());
+  } catch (const Error&) { // runc ends the container; so does runtime-spec 1.2
+    kill_all_of(*container);
+    throw;
+  }
   record_timeline();
+}
+
+void Sandbox::Impl::kill_all_of(Container& container) noexcept {
+  agent_client::v1::SignalProcessRequest request;
+  request.set_container_id(container.id);
+  request.set_signal(SIGKILL);
+  request.set_all(true);
+  try {
+    need_agent()->signal_process(request, short_deadline);
+    container.first->wait_stopped();
+  } catch (const Error&) { // it has ended already, or the guest has
+  }
 }
 
 void Sandbox::Impl::write_state(Container& container, oci::Status status) {
@@ -277,8 +320,13 @@ void Sandbox::Impl::write_state(Container& container, oci::Status status) {
 std::string Sandbox::Impl::hook_state(Container& container, oci::Status status) {
   const std::lock_guard lock(container.state_mutex);
   oci::State state = container.state;
-  state.pid = status == oci::Status::stopped ? 0 : container.first->pid();
-  return oci::to_oci_json(state, status);
+  state.pid = container.first->pid();
+  // The specification's members and no others, as runc does it: a container that has stopped has no pid.
+  auto object = boost::json::parse(oci::to_oci_json(state, status)).as_object();
+  for (const char* name : {"rootfs", "created", "owner"})
+    object.erase(name);
+  if (status == oci::Status::stopped) object.erase("pid");
+  return boost::json::serialize(object);
 }
 
 // The guest's clock starts with the guest; one question tells how far it is behind the host's.

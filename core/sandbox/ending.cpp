@@ -266,14 +266,18 @@ void Sandbox::Impl::stop_in_guest(const std::string& id, bool last) {
     storage->detach(id);
 }
 
-void Sandbox::Impl::forget_container(Container& container, bool last) {
-  const auto phase = timeline.phase("delete", container.id);
+void Sandbox::Impl::run_poststop(Container& container) noexcept {
   try {
     run_hooks(spawner, container.hooks.poststop, "poststop", container.bundle,
               hook_state(container, oci::Status::stopped));
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     log(LogLevel::warning, error.what()); // the specification: the delete goes on
   }
+}
+
+void Sandbox::Impl::forget_container(Container& container, bool last) {
+  const auto phase = timeline.phase("delete", container.id);
+  run_poststop(container);
   {
     const std::lock_guard lock(mutex);
     containers.erase(container.id);

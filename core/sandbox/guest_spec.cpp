@@ -167,6 +167,38 @@ void edit_labels(json::object& process, const GuestSpecOptions& options) {
   process.erase("selinuxLabel");
 }
 
+// Those of the host have run there. createContainer hooks are the agent's (CreateHooks in agent.proto),
+// startContainer hooks are programs of the container's root, which crun runs.
+void edit_hooks(json::object& document, const GuestSpecOptions& options) {
+  json::object hooks;
+  if (json::object* all = object_at(document, "hooks"))
+    if (json::value* start = all->if_contains("startContainer"); start && start->is_array())
+      hooks["startContainer"] = *start;
+  if (options.create_hooks) {
+    json::object own = {{"path", "/init"}};
+    json::array& arguments = own["args"].emplace_array();
+    arguments.emplace_back("nacre-create-hooks");
+    arguments.emplace_back("/run/nacre/bundle/" + options.container_id + "/hooks");
+    hooks["createContainer"].emplace_array().emplace_back(std::move(own));
+  }
+  document.erase("hooks");
+  json::object annotations;
+  if (json::object* all = object_at(document, "annotations")) annotations = std::move(*all);
+  document.erase("annotations");
+  if (hooks.empty()) return;
+  // startContainer hooks see them in their state. crun acts on its own (run.oci.handler), which were meant
+  // for the host's runtime.
+  json::object kept;
+  for (auto& [key, text] : annotations)
+    if (!std::string_view(key).starts_with("run.oci.") && !std::string_view(key).starts_with("module.wasm."))
+      kept[key] = std::move(text);
+  // What hooks say is not the container's output.
+  kept["run.oci.hooks.stdout"] = "/dev/null";
+  kept["run.oci.hooks.stderr"] = "/dev/null";
+  document["annotations"] = std::move(kept);
+  document["hooks"] = std::move(hooks);
+}
+
 // As runc does it; the process is pid 1 of its namespace, and sd_listen_fds(3) compares.
 void tell_listen_fds(json::object& process, std::uint32_t count) {
   if (count == 0) return;
@@ -193,9 +225,7 @@ json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMount
                              const GuestPaths& paths, const GuestSpecOptions& options) {
   json::object document = spec.document;
   document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
-  document.erase("hooks");
-  document.erase(
-      "annotations"); // crun acts on some (run.oci.handler), and they were meant for the host's runtime
+  edit_hooks(document, options);
   edit_mounts(document, choices, paths);
   edit_linux(document, options);
   if (json::object* process = object_at(document, "process")) {

@@ -54,6 +54,7 @@ struct GuestSpecOptions {
   // The guest's path of a pid, ipc or uts namespace that the host names by path; empty: containers get new
   // ones.
   std::function<std::string(const std::string& type, const std::string& path)> guest_namespace = {};
+  bool create_hooks = false;    // the agent runs the createContainer hooks
   std::uint32_t listen_fds = 0; // how many descriptors of socket activation the process gets
 };
 

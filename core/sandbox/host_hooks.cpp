@@ -5,9 +5,11 @@
 #include "sandbox/text_tail.hpp"
 
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -17,7 +19,7 @@ namespace nacre::sandbox {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::size_t words_limit = 1024;
+constexpr std::size_t words_limit = 2048; // of each stream
 
 // A memory file rather than a pipe: a hook that does not read its stdin cannot block us.
 UniqueFd state_file(const std::string& json) {
@@ -53,11 +55,18 @@ struct Output {
   TextTail tail{4096};
 };
 
-Error failure(const oci::Hook& hook, const std::string& kind, const std::string& how, const Output& output) {
-  const std::string words = output.tail.last_lines(words_limit);
-  return Error(ErrorCode::failed_precondition, "run " + kind + " hook", hook.path)
-      .because(words.empty() ? how : how + ": " + words);
-}
+// Both streams of a hook.
+struct Outputs {
+  Output out, err;
+  // As runc tells it.
+  std::string words() const {
+    return ", stdout: " + out.tail.last_lines(words_limit) + ", stderr: " + err.tail.last_lines(words_limit);
+  }
+  void drain() {
+    out.drain();
+    err.drain();
+  }
+};
 
 int milliseconds_left(const oci::Hook& hook, Clock::time_point started) {
   if (hook.timeout_s == 0) return -1;
@@ -74,6 +83,9 @@ launch::ProcessPlan plan_of(const oci::Hook& hook, const std::string& bundle) {
   if (hook.args.empty()) plan.add_argv(hook.path);
   for (const auto& variable : hook.env)
     plan.add_env(variable);
+  // Where none is given, runc's hooks find runc's own.
+  if (const char* path = std::getenv("PATH"); path && !hook.has_env)
+    plan.add_env(std::string("PATH=") + path);
   plan.set_cwd(bundle);
   plan.set_parent_death_signal(SIGKILL);
   for (const std::uint32_t fd : {0u, 1u, 2u}) {
@@ -84,37 +96,48 @@ launch::ProcessPlan plan_of(const oci::Hook& hook, const std::string& bundle) {
   return plan;
 }
 
-void run(launch::Spawner& spawner, const oci::Hook& hook, const std::string& kind, const std::string& bundle,
-         const std::string& state_json, int cancel_fd) {
-  Output output;
+launch::Process start(launch::Spawner& spawner, const oci::Hook& hook, const std::string& bundle,
+                      const std::string& state_json, Outputs& outputs) {
   std::vector<UniqueFd> fds;
   fds.push_back(state_file(state_json));
-  fds.push_back(output.writer.duplicate());
-  fds.push_back(std::move(output.writer));
+  fds.push_back(std::move(outputs.out.writer));
+  fds.push_back(std::move(outputs.err.writer));
+  try {
+    return spawner.spawn(plan_of(hook, bundle), std::move(fds));
+  } catch (const Error& error) {
+    if (error.error_number() == 0) throw;
+    auto reason = errno_text(error.error_number());
+    reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
+    throw Error(error.code(), "fork/exec " + hook.path).because(reason);
+  }
+}
+
+// Throws Error with runc's words for how it ended.
+void run(launch::Spawner& spawner, const oci::Hook& hook, const std::string& bundle,
+         const std::string& state_json, int cancel_fd) {
+  Outputs outputs;
   const auto started = Clock::now();
-  auto process = [&] {
-    try {
-      return spawner.spawn(plan_of(hook, bundle), std::move(fds));
-    } catch (const Error& error) {
-      throw Error(error.code(), "run " + kind + " hook", hook.path).because(error);
-    }
-  }();
-  bool open = true;
+  auto process = start(spawner, hook, bundle, state_json, outputs);
+  const auto fail = [](const std::string& how) { throw Error(ErrorCode::failed_precondition, how); };
+  bool out_open = true, err_open = true;
   for (;;) {
-    pollfd polled[3] = {
-        {process.exit_fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}, {open ? output.reader.get() : -1, POLLIN, 0}};
-    const int ready = ::poll(polled, 3, milliseconds_left(hook, started));
+    pollfd polled[4] = {{process.exit_fd(), POLLIN, 0},
+                        {cancel_fd, POLLIN, 0},
+                        {out_open ? outputs.out.reader.get() : -1, POLLIN, 0},
+                        {err_open ? outputs.err.reader.get() : -1, POLLIN, 0}};
+    const int ready = ::poll(polled, 4, milliseconds_left(hook, started));
     if (ready < 0 && errno == EINTR) continue;
     check_errno(ready, "wait for a hook", hook.path);
     if (ready == 0) // process's destructor kills it
-      throw failure(hook, kind, "it did not end within " + std::to_string(hook.timeout_s) + " s", output);
-    if (polled[1].revents != 0) throw failure(hook, kind, "the virtual machine has ended meanwhile", output);
-    if (polled[2].revents != 0) open = output.read_some();
+      fail("hook ran past specified timeout of " + std::to_string(hook.timeout_s) + ".0s");
+    if (polled[1].revents != 0) fail("the virtual machine has ended meanwhile");
+    if (polled[2].revents != 0) out_open = outputs.out.read_some();
+    if (polled[3].revents != 0) err_open = outputs.err.read_some();
     if (polled[0].revents == 0) continue;
-    output.drain();
+    outputs.drain();
     const auto status = process.wait();
-    if (status.signal != 0) throw failure(hook, kind, "signal " + std::to_string(status.signal), output);
-    if (status.code != 0) throw failure(hook, kind, "exit status " + std::to_string(status.code), output);
+    if (status.signal != 0) fail("signal " + std::to_string(status.signal) + outputs.words());
+    if (status.code != 0) fail("exit status " + std::to_string(status.code) + outputs.words());
     return;
   }
 }
@@ -123,8 +146,16 @@ void run(launch::Spawner& spawner, const oci::Hook& hook, const std::string& kin
 
 void run_hooks(launch::Spawner& spawner, const std::vector<oci::Hook>& hooks, const std::string& kind,
                const std::string& bundle, const std::string& state_json, int cancel_fd) {
-  for (const auto& hook : hooks)
-    run(spawner, hook, kind, bundle, state_json, cancel_fd);
+  std::size_t number = 0;
+  for (const auto& hook : hooks) {
+    try {
+      run(spawner, hook, bundle, state_json, cancel_fd);
+    } catch (const Error& error) {
+      throw Error(error.code(), "error running " + kind + " hook #" + std::to_string(number), hook.path)
+          .because(error);
+    }
+    ++number;
+  }
 }
 
 } // namespace nacre::sandbox

@@ -1,6 +1,5 @@
 // OCI hooks that run on the host: prestart, createRuntime, poststart, poststop. createContainer and
-// startContainer are meant for the container's own namespaces, whose files are the guest's: they are refused
-// in words.
+// startContainer run in the guest.
 #pragma once
 
 #include "launch/spawner.hpp"

@@ -196,6 +196,35 @@ PodStorage::Attached PodStorage::attach(const std::string& container_id, const o
   return attached;
 }
 
+std::vector<std::string> PodStorage::lend(const std::string& container_id,
+                                          const std::vector<std::string>& sources, Attached& attached) {
+  std::vector<std::string> paths;
+  const std::lock_guard lock(mutex_);
+  for (const auto& source : sources) {
+    plugin::MountRequest request;
+    request.source = source;
+    request.destination = source;
+    request.options = {"bind", "ro"};
+    request.read_only = true;
+    const oci::Mount mount{source, "bind", source, request.options};
+    paths.push_back(
+        bring(container_id, "lent/" + std::to_string(paths.size()), std::move(request), &mount, attached));
+    entries_.back().lent = true;
+  }
+  return paths;
+}
+
+// What is mounted in the guest itself stays until the container goes.
+void PodStorage::detach_lent(const std::string& container_id) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (auto entry = entries_.end(); entry != entries_.begin();) {
+    --entry;
+    if (entry->container_id != container_id || !entry->lent || entry->share_target.empty()) continue;
+    detach_entry(*entry);
+    entry = entries_.erase(entry);
+  }
+}
+
 void PodStorage::detach_entry(Entry& entry) noexcept {
   const auto quietly = [](auto&& step) {
     try {

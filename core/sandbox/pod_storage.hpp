@@ -38,6 +38,11 @@ public:
   // The VM may still be booting. On failure what was done for this container is undone.
   Attached attach(const std::string& container_id, const oci::Spec& spec,
                   const std::vector<GuestMountChoice>& choices);
+  // Further sources, read-only; returns their guest paths. Undone with the container, or before by
+  // detach_lent().
+  std::vector<std::string> lend(const std::string& container_id, const std::vector<std::string>& sources,
+                                Attached& attached);
+  void detach_lent(const std::string& container_id) noexcept;
   // After the guest has unmounted it, or is gone. Never throws: what cannot be undone stays in the journal.
   void detach(const std::string& container_id) noexcept;
   // Detaches everything and ends what prepare() began, after the VM is gone.
@@ -49,6 +54,7 @@ private:
     std::string share_target; // below /share; "": nothing there
     std::string device_id;    // hot-added; "": none
     plugin::Attachment attachment;
+    bool lent = false;
   };
   std::string bring(const std::string& container_id, const std::string& name, plugin::MountRequest request,
                     const oci::Mount* mount, Attached& attached);

@@ -57,12 +57,16 @@ struct Sandbox::Impl {
 
   // container_life.cpp
   std::shared_ptr<Container> create_container(CreateRequest request);
-  void create_in_guest(Container& container, const oci::Spec& spec, const PodStorage::Attached& attached,
+  void create_in_guest(Container& container, const oci::Spec& spec, PodStorage::Attached attached,
                        const std::vector<GuestMountChoice>& choices);
   void end_start();
   void require_same_network(const launch::Holder& holder) const;
   std::vector<NamespaceOwner> namespace_owners() const;
+  // Lends the guest what createContainer hooks need.
+  agent_client::v1::CreateHooks lend_to_hooks(Container& container, const oci::Spec& spec,
+                                              PodStorage::Attached& attached);
   void start_container(const std::string& id);
+  void kill_all_of(Container& container) noexcept; // waits for their end
   void write_state(Container& container, oci::Status status);
   std::string hook_state(Container& container, oci::Status status);
   void record_timeline();
@@ -76,6 +80,7 @@ struct Sandbox::Impl {
   ProcessState delete_container(const std::string& id);
   void stop_in_guest(const std::string& id, bool last);
   void forget_container(Container& container, bool last);
+  void run_poststop(Container& container) noexcept;
   ProcessState delete_exec(const std::string& container_id, const std::string& exec_id);
   void end_pod_with(const GuestProcess& process); // on the loop's thread
   void vm_died(const std::string& how);           // on the loop's thread

@@ -1,6 +1,7 @@
 #include "catch.hpp"
 
 #include "sandbox/guest_spec.hpp"
+#include "sandbox/hook_places.hpp"
 
 #include <boost/json.hpp>
 #include <string>
@@ -89,6 +90,46 @@ TEST_CASE("the guest gets no network namespace, no host paths of namespaces, no 
   CHECK(types == "pid ipc ");
   CHECK(!made.document.contains("hooks"));
   CHECK(!made.document.contains("annotations"));
+}
+
+TEST_CASE(
+    "hooks of the container's namespaces go to the guest: its root's own to crun, the host's to the agent") {
+  std::string text = config;
+  const std::string prestart = R"("prestart": [{"path": "/bin/true"}])";
+  text.replace(text.find(prestart), prestart.size(),
+               prestart +
+                   R"(, "createContainer": [{"path": "/opt/hook"}], "startContainer": [{"path": "/in"}])");
+  GuestSpecOptions options{"c1", true, false};
+  options.create_hooks = true;
+  Made made(options, text);
+  const auto& hooks = made.document.at("hooks").as_object();
+  CHECK(hooks.size() == 2);
+  CHECK(json::serialize(hooks.at("startContainer")) == R"([{"path":"/in"}])");
+  CHECK(json::serialize(hooks.at("createContainer")) ==
+        R"([{"path":"/init","args":["nacre-create-hooks","/run/nacre/bundle/c1/hooks"]}])");
+  CHECK(!made.document.at("annotations").as_object().contains("run.oci.handler"));
+}
+
+TEST_CASE(
+    "createContainer hooks are lent programs, the bundle and their own files, and no folder with secrets") {
+  const auto places = nacre::sandbox::hook_places(
+      {{"/etc/passwd", {}, {}, false, 0}, {"/usr/bin/env", {}, {}, false, 0}}, "/tmp");
+  std::string lent;
+  for (const auto& place : places)
+    lent += place.path + (place.link.empty() ? " " : "->" + place.link + " ");
+  CHECK_THAT(lent, ContainsSubstring("/usr "));
+  CHECK_THAT(lent, ContainsSubstring("/bin->usr/bin "));
+  CHECK_THAT(lent, ContainsSubstring("/tmp /etc/passwd "));
+  CHECK(lent.find("/etc ") == std::string::npos);
+  CHECK(lent.find("/usr/bin/env") == std::string::npos);
+}
+
+TEST_CASE("the process of socket activation is told so") {
+  GuestSpecOptions options{"c1", true, false};
+  options.listen_fds = 2;
+  const Made made(options);
+  const auto text = json::serialize(made.document.at("process").at("env"));
+  CHECK_THAT(text, ContainsSubstring(R"("LISTEN_FDS=2","LISTEN_PID=1")"));
 }
 
 TEST_CASE("namespaces that are shared by path get the guest's path of the same container") {
