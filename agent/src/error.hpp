@@ -30,6 +30,14 @@ private:
 
 // `"text"`, for the object of a sentence.
 std::string quoted(std::string_view text);
+// For strings too: <chrono> of g++ 14 brings in std::quoted, which argument-dependent lookup finds and which
+// fits a string better than a view does. A function that is no template wins.
+inline std::string quoted(const std::string& text) {
+  return quoted(std::string_view(text));
+}
+inline std::string quoted(std::string& text) {
+  return quoted(std::string_view(text));
+}
 
 // `operation "object": reason of errno`. The code follows from errno (ENOENT is not_found and so on).
 [[nodiscard]] Error system_error(std::string_view operation, std::string_view object, int error_number);
