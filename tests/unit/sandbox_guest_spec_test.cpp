@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <string>
 
+using Catch::Matchers::ContainsSubstring;
 using namespace nacre::sandbox;
 using How = GuestMountChoice::How;
 namespace json = boost::json;
