@@ -217,13 +217,5 @@ def test_log_format_json_carries_the_error(nacre, folder):
     assert any(line["level"] == "error" and "../up" in line["msg"] for line in lines), lines
 
 
-def test_verbs_of_other_runtimes_say_not_yet(nacre):
-    for verb in ("ps", "pause", "resume", "update", "events", "checkpoint", "restore"):
-        done = nacre(verb, "x")
-        assert done.code == 1 and re.search(r"not (available )?yet", done.err), done
-    done = nacre("init")
-    assert done.code == 1 and done.err.strip()
-
-
 def test_the_installed_configuration_is_accepted_as_it_is():
     assert (place.stage / "etc/nacre/configuration.toml").exists()
