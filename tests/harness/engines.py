@@ -173,17 +173,19 @@ class Docker(Containerd):
     def prepare(self):
         self.docker_socket = self.folder / "d.sock"
         name, self.bridge_address = self.bridge("d")
-        group = self._exits.enter_context(CgroupParent(f"/{place.mark}d"))
         words = ["--config-file", self._empty_config(), "--data-root", self.folder / "d-root",
                  "--exec-root", self.folder / "d-exec", "--pidfile", self.folder / "d.pid",
                  "--host", f"unix://{self.docker_socket}", "--containerd", self.socket,
                  "--bridge", name, "--iptables=false", "--ip-masq=false", "--ip-forward=false", "--userland-proxy=false",
-                 "--cgroup-parent", group.name, "--exec-opt", "native.cgroupdriver=cgroupfs",
-                 "--storage-driver", "overlay2"]
+                 *self.cgroup_words(), "--storage-driver", "overlay2"]
         for runtime, path in self.runtimes.items():
             words += ["--add-runtime", f"{runtime}={path}"]
         self.dockerd = self.daemon("dockerd", "/usr/sbin/dockerd", *words)
         self("load", "--input", self.image).ok()
+
+    def cgroup_words(self):
+        group = self._exits.enter_context(CgroupParent(f"/{place.mark}d"))
+        return ["--cgroup-parent", group.name, "--exec-opt", "native.cgroupdriver=cgroupfs"]
 
     def api(self, path):
         """What GET answers; for what the client does not show."""

@@ -76,7 +76,8 @@ static void load_modules(void) {
 static void prepare_systemd(void) {
   mount_on("/", "/new/run/lab", NULL, MS_BIND, NULL);
   mkdir("/new/run/systemd", 0755);
-  (void)!symlink("/run/lab/lab/units", "/new/run/systemd/system");
+  // A folder and no link: by it engines see that systemd runs.
+  mount_on("/lab/units", "/new/run/systemd/system", NULL, MS_BIND, NULL);
   mount_on("tmpfs", "/new/usr/lib/systemd/system-generators", "tmpfs", 0, "");
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Inside a lab host with systemd: containers in scopes of systemd's, by the command line. Prints what it saw as
-JSON; test_systemd.py says what that must be."""
+"""Inside a lab host with systemd: containers in scopes of systemd's, by the command line or by Docker. Prints what it
+saw as JSON; test_systemd.py says what that must be."""
 
 import contextlib
 import json
@@ -15,6 +15,7 @@ from harness import place, reaper  # noqa: E402
 
 reaper.become_child()
 
+from harness import engines  # noqa: E402
 from harness.runtime import Nacre, kill_now  # noqa: E402
 
 
@@ -73,9 +74,31 @@ def by_the_command_line(seen):
         seen["left"] = nacre.close()
 
 
+class Docker(engines.Docker):
+    def cgroup_words(self):
+        return []  # its own default
+
+
+def by_docker(seen):
+    with Docker() as docker:
+        seen["driver"] = docker("info", "--format", "{{.CgroupDriver}} {{.CgroupVersion}}").ok().out.strip()
+        name = docker("run", "--detach", "--runtime", "nacre", "--network", "none", engines.IMAGE, "sh", "-c",
+                      "echo in the guest; trap 'exit 7' TERM; while :; do sleep 1; done").ok().out.strip()
+        unit = f"docker-{name}.scope"
+        assert show(unit) is not None, (seen, docker("ps", "--all"))
+        pid = docker("inspect", "--format", "{{.State.Pid}}", name).ok().out.strip()
+        saw = look(unit)
+        saw["of the pid"] = Path(f"/proc/{pid}/cgroup").read_text().strip()
+        saw["code"] = docker("stop", "--time", "60", name).ok() and docker("wait", name).ok().out.strip()
+        saw["logs"] = docker("logs", name).ok().out
+        docker("rm", name).ok()
+        saw["gone"] = is_gone(unit, saw["ControlGroup"])
+        seen["docker"] = saw
+
+
 def main():
     seen = {}
-    {"nacre": by_the_command_line}[sys.argv[1]](seen)
+    {"nacre": by_the_command_line, "docker": by_docker}[sys.argv[1]](seen)
     print(json.dumps(seen))
 
 

@@ -10,8 +10,10 @@ PROGRAMS = ["containerd-shim-nacre-v2", "nacre-launch", "qemu-system-x86_64"]
 
 def seen_by(what, timeout):
     script = place.source / "tests/lab/run_on_systemd.py"
-    done = lab(f"modprobe vhost_vsock && mount -t tmpfs tmpfs /tmp && exec /usr/bin/python3 {script} {what}", kvm_nested=True, systemd=True,
-               timeout=timeout, env={"NACRE_STAGE": str(place.stage), "NACRE_BUILD_DIR": str(place.build)})
+    # Docker's overlays do not stand on the lab's own.
+    done = lab(f"modprobe vhost_vsock && mount -t tmpfs tmpfs /tmp && exec /usr/bin/python3 {script} {what}",
+               kvm_nested=True, systemd=True, timeout=timeout,
+               env={"NACRE_STAGE": str(place.stage), "NACRE_BUILD_DIR": str(place.build)})
     assert done.code == 0, done
     print(done.out)
     return json.loads(done.out)
@@ -34,3 +36,13 @@ def test_a_scope_holds_the_virtual_machine_and_goes_with_delete_even_after_the_s
         check_scope(saw, f"/user.slice/{slice_name}/{scope}")
     assert "a unit of this name is there already" in seen["delete"]["again"], seen
     assert seen["left"] == [], seen
+
+
+def test_docker_puts_it_into_a_scope_by_default():
+    seen = seen_by("docker", 420)
+    assert seen["driver"] == "systemd 2", seen
+    saw = seen["docker"]
+    check_scope(saw, saw["ControlGroup"])
+    assert saw["ControlGroup"].startswith("/system.slice/docker-"), saw
+    assert saw["of the pid"] == f"0::{saw['ControlGroup']}", saw
+    assert (saw["code"], saw["logs"]) == ("7", "in the guest\n"), saw
