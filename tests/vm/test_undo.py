@@ -14,7 +14,7 @@ def cgroups(container, namespace):
 
 
 def pod_folders(container, namespace):
-    return os.listdir("/run/nacre/p")
+    return sorted(set(os.listdir("/run/nacre/p")) - container.others)
 
 
 def qdiscs(container, namespace):
@@ -36,8 +36,10 @@ UNDOS = {"remove_cgroup": cgroups, "remove_folder": pod_folders, "tcfilter": qdi
 @pytest.fixture
 def dead(nacre):
     """A container with a link whose sandbox process has been killed, and the namespace of the link."""
+    others = set(os.listdir("/run/nacre/p")) if os.path.isdir("/run/nacre/p") else set()
     with NetNs() as namespace:
         container = nacre.create(nacre.bundle("sleep 1000").netns(namespace.path)).start()
+        container.others = others
         os.kill(container.sandbox_pid, signal.SIGKILL)
         assert container.wait() == 128 + signal.SIGKILL
         yield container, namespace
