@@ -184,7 +184,7 @@ class Docker(Containerd):
         self("load", "--input", self.image).ok()
 
     def cgroup_words(self):
-        group = self._exits.enter_context(CgroupParent(f"/{place.mark}d"))
+        group = self._exits.enter_context(CgroupParent(f"/{place.mark}d", "."))  # there around every test
         return ["--cgroup-parent", group.name, "--exec-opt", "native.cgroupdriver=cgroupfs"]
 
     def api(self, path):
@@ -279,9 +279,9 @@ class CgroupParent:
 
     @staticmethod
     def _roots():
-        """Of version 1: one a hierarchy; none where version 2 is alone."""
+        """One a hierarchy; none where version 2 is alone."""
         return [str(folder) for folder in Path("/sys/fs/cgroup").iterdir() if (folder / "cgroup.procs").exists()
-                and (folder / "tasks").exists()]
+                and ((folder / "tasks").exists() or folder.name == "unified")]
 
     def _folders(self):
         """Deepest first."""
