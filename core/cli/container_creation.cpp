@@ -9,6 +9,7 @@
 #include "cli/state_folder.hpp"
 #include "oci/container_id.hpp"
 #include "oci/file_io.hpp"
+#include "oci/namespace_owner.hpp"
 #include "oci/pod.hpp"
 #include "ttrpc/address.hpp"
 
@@ -101,22 +102,33 @@ void ContainerCreation::run(SignalWatch& signals) {
   done_ = true;
 }
 
-void ContainerCreation::find_sandbox() {
+// A container that is served by the sandbox to join: the pod's by the engine's annotations, or the one whose
+// namespaces are to be shared.
+std::optional<oci::State> ContainerCreation::joined_sandbox() const {
   const auto membership = oci::pod_membership(spec_.annotations);
-  const auto pod = membership.sandbox_id;
-  joins_ = membership.role == oci::PodMembership::Role::container;
-  state_.sandbox_id = joins_ ? pod : plan_.id;
-  if (!joins_) {
-    state_.socket = ttrpc::socket_path(options_.root, "", plan_.id);
-    return;
-  }
+  if (membership.role != oci::PodMembership::Role::container)
+    return oci::namespace_owner(options_.root, spec_);
+  const auto& pod = membership.sandbox_id;
   oci::check_id(pod, "sandbox id");
-  const auto sandbox = oci::read_state(options_.state_dir(pod));
+  auto sandbox = oci::read_state(options_.state_dir(pod));
   if (oci::current_status(sandbox) == oci::Status::stopped)
     throw Error(ErrorCode::failed_precondition, "join the sandbox", pod).because("it has stopped");
-  state_.socket = sandbox.socket;
-  state_.sandbox_pid = sandbox.sandbox_pid;
-  state_.sandbox_start_ticks = sandbox.sandbox_start_ticks;
+  return sandbox;
+}
+
+void ContainerCreation::find_sandbox() {
+  const auto sandbox = joined_sandbox();
+  joins_ = sandbox.has_value();
+  if (!joins_) {
+    state_.sandbox_id = plan_.id;
+    state_.socket = free_socket_path(options_.root, plan_.id);
+    return;
+  }
+  state_.sandbox_id = sandbox->sandbox_id;
+  state_.sandbox_dir = sandbox->sandbox_dir;
+  state_.socket = sandbox->socket;
+  state_.sandbox_pid = sandbox->sandbox_pid;
+  state_.sandbox_start_ticks = sandbox->sandbox_start_ticks;
   task_ = ttrpc::TaskClient::connect(state_.socket);
   descriptors_ = ttrpc::DescriptorConnection::connect(ttrpc::descriptor_socket_path(state_.socket));
 }

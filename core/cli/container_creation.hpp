@@ -57,6 +57,7 @@ public:
 private:
   void check() const;
   bool wants_terminal() const;
+  std::optional<oci::State> joined_sandbox() const;
   void find_sandbox();
   void start_sandbox();
   void start_holder();

@@ -5,6 +5,7 @@
 #include "cli/pidfd.hpp"
 #include "oci/file_io.hpp"
 #include "ttrpc/address.hpp"
+#include "ttrpc/client.hpp"
 
 #include <algorithm>
 #include <array>
@@ -37,6 +38,15 @@ UniqueFd listen_at(const std::string& path, int type) {
   check_errno(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "listen on", path);
   check_errno(::listen(socket.get(), 128), "listen on", path);
   return socket;
+}
+
+bool somebody_listens(const std::string& path) {
+  try {
+    ttrpc::connect_unix(path, SOCK_STREAM);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 void make_socket_folder() {
@@ -150,6 +160,13 @@ SandboxSockets::~SandboxSockets() {
 void SandboxSockets::close() noexcept {
   task_.reset();
   descriptors_.reset();
+}
+
+std::string free_socket_path(const std::string& root, const std::string& id) {
+  for (int number = 0;; ++number) {
+    const auto path = ttrpc::socket_path(root, number == 0 ? "" : "/" + std::to_string(number), id);
+    if (!somebody_listens(path)) return path;
+  }
 }
 
 void remove_sandbox_sockets(const std::string& path) noexcept {

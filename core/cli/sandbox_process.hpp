@@ -35,6 +35,10 @@ private:
   UniqueFd task_, descriptors_;
 };
 
+// For a sandbox of that id. The usual place is taken while containers live on that have joined an earlier
+// one.
+std::string free_socket_path(const std::string& root, const std::string& id);
+
 // Removes the socket files of a sandbox that has ended.
 void remove_sandbox_sockets(const std::string& path) noexcept;
 

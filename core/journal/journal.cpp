@@ -195,6 +195,12 @@ std::vector<Record> Journal::records(std::vector<std::string>* damaged) const {
   return found;
 }
 
+void Journal::move(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  if (::rename(folder_.c_str(), folder.c_str()) < 0) throw_errno("move journal to", folder);
+  folder_ = folder;
+}
+
 void Journal::remove() {
   std::error_code error;
   fs::remove_all(folder_, error);

@@ -42,6 +42,10 @@ public:
   // `damaged`.
   std::vector<Record> records(std::vector<std::string>* damaged = nullptr) const;
 
+  // Goes on in another folder, which must not exist but in an existing one, on the same file system. Throws
+  // Error.
+  void move(const std::string& folder);
+
   // Removes the folder with everything in it, played back or not.
   void remove();
 

@@ -62,6 +62,7 @@ json::object own_members(const State& state) {
           {"holder_start_ticks", state.holder_start_ticks},
           {"creator_pid", state.creator_pid},
           {"creator_start_ticks", state.creator_start_ticks},
+          {"sandbox_dir", state.sandbox_dir},
           {"socket", state.socket}};
 }
 
@@ -97,6 +98,7 @@ void read_own_members(const json::object& own, State& state) {
   state.holder_start_ticks = number_of<std::uint64_t>(own, "holder_start_ticks");
   state.creator_pid = number_of<pid_t>(own, "creator_pid");
   state.creator_start_ticks = number_of<std::uint64_t>(own, "creator_start_ticks");
+  state.sandbox_dir = text_of(own, "sandbox_dir");
   state.socket = text_of(own, "socket");
 }
 

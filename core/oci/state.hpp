@@ -45,6 +45,8 @@ struct State {
   std::uint64_t holder_start_ticks = 0;
   pid_t creator_pid = 0; // the `nacre create` or `run` that is at work while the status is creating
   std::uint64_t creator_start_ticks = 0;
+  // Where the sandbox's journal is, once that is no container's folder any more ("": that of `sandbox_id`).
+  std::string sandbox_dir;
   std::string socket; // ttrpc socket of the sandbox process; its descriptor socket is socket + ".fd"
 };
 

@@ -188,8 +188,11 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   spec_options.container_id = container.id;
   spec_options.seccomp = !config->runtime().disable_guest_seccomp;
   spec_options.guest_labels = plugins->has_guest_labels();
-  spec_options.guest_namespace = [this](const std::string& type, const std::string& path) {
-    return guest_namespace_path(type, path, namespace_owners());
+  // CRI-O makes a pod's namespaces itself and names them by path from the first container on, which has new
+  // ones.
+  const bool begins_pod = container.pod.role == oci::PodMembership::Role::sandbox;
+  spec_options.guest_namespace = [this, begins_pod](const std::string& type, const std::string& path) {
+    return begins_pod ? std::string() : guest_namespace_path(type, path, namespace_owners());
   };
   spec_options.listen_fds = container.listen_fds;
   agent_client::v1::CreateContainerRequest request;
@@ -309,6 +312,7 @@ void Sandbox::Impl::write_state(Container& container, oci::Status status) {
   state.version = paths::version;
   state.sandbox_id = sandbox_id;
   state.sandbox_pid = ::getpid();
+  state.sandbox_dir = own_folder;
   if (const auto identity = ProcessIdentity::of(::getpid()))
     state.sandbox_start_ticks = identity->start_ticks;
   state.protocols.holder = launch::holder_protocol_version;

@@ -3,12 +3,14 @@
 
 #include "base/error.hpp"
 #include "base/failpoint.hpp"
+#include "base/process_identity.hpp"
 #include "journal/core_undo.hpp"
 #include "plugin/undo.hpp"
 #include "sandbox/host_hooks.hpp"
 
 #include <csignal>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace nacre::sandbox {
 namespace {
@@ -179,7 +181,9 @@ void Sandbox::Impl::remove_pod() noexcept {
   folder.reset();
   if (journal)
     quietly([&] {
-      if (journal->records().empty()) journal->remove();
+      if (!journal->records().empty()) return;
+      journal->remove();
+      if (!own_folder.empty()) journal::undo_core(journal::remove_folder(own_folder, true));
     });
   cgroup.reset();
 }
@@ -282,7 +286,42 @@ void Sandbox::Impl::forget_container(Container& container, bool last) {
     const std::lock_guard lock(mutex);
     containers.erase(container.id);
   }
-  if (last) remove_pod();
+  if (last)
+    remove_pod();
+  else
+    leave_home_of(container);
+}
+
+// The sandbox's journal is in the folder of its first container, which `nacre delete` removes with it: the
+// others' sandbox goes on in a folder of its own. At containerd's door the folder stays until the sandbox
+// ends.
+void Sandbox::Impl::leave_home_of(Container& container) {
+  if (!options.namespace_name.empty() || container.state_dir != options.state_dir) return;
+  const auto slash = options.state_dir.rfind('/');
+  std::uint64_t ticks = 0;
+  if (const auto self = ProcessIdentity::of(::getpid())) ticks = self->start_ticks;
+  own_folder = options.state_dir.substr(0, slash) + "/.sandbox-" + std::to_string(::getpid()) + "-" +
+               std::to_string(ticks);
+  if (::mkdir(own_folder.c_str(), 0700) < 0) throw_errno("make folder", own_folder);
+  std::vector<std::shared_ptr<Container>> left;
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& [id, other] : containers)
+      left.push_back(other);
+  }
+  // First the word of it, then the move: whoever cleans up after us looks in both places.
+  for (const auto& other : left) {
+    const std::lock_guard lock(other->state_mutex);
+    other->state.sandbox_dir = own_folder;
+    if (!other->state_dir.empty()) oci::write_state(other->state_dir, other->state);
+  }
+  journal->move(own_folder + "/journal");
+  {
+    const std::lock_guard lock(container.state_mutex);
+    container.state.sandbox_dir = own_folder;
+    oci::write_state(container.state_dir, container.state);
+  }
+  options.state_dir = own_folder;
 }
 
 // ---- after the sandbox process's own death ----

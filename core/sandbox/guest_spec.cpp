@@ -125,12 +125,45 @@ void edit_namespaces(json::object& linux_section, const GuestSpecOptions& option
         shared ? options.guest_namespace(std::string(type->as_string()), std::string(path->as_string()))
                : std::string();
     ns->erase("path");
-    if (shared) (*ns)["path"] = guest_path;
+    if (!guest_path.empty()) (*ns)["path"] = guest_path;
     kept.push_back(std::move(*ns));
   }
   if (has_network_sysctl(linux_section))
     kept.push_back(json::object{{"type", "network"}, {"path", "/proc/1/ns/net"}});
   *list = std::move(kept);
+}
+
+// A rule that lets everything pass is what engines write for --privileged and `privileged: true`, beside a
+// list of all of the host's devices.
+bool is_privileged(json::object& document) {
+  json::object* linux_section = object_at(document, "linux");
+  json::object* resources = linux_section ? object_at(*linux_section, "resources") : nullptr;
+  const json::value* rules = resources ? resources->if_contains("devices") : nullptr;
+  if (!rules || !rules->is_array()) return false;
+  return std::any_of(rules->as_array().begin(), rules->as_array().end(), [](const json::value& value) {
+    const auto* rule = value.if_object();
+    const auto text = [&](const char* key) {
+      const auto* member = rule->if_contains(key);
+      return member && member->is_string() ? std::string(member->as_string()) : std::string();
+    };
+    const auto* allow = rule ? rule->if_contains("allow") : nullptr;
+    return allow && allow->is_bool() && allow->as_bool() && !rule->contains("major") &&
+           !rule->contains("minor") && (text("type").empty() || text("type") == "a") &&
+           text("access") == "rwm";
+  });
+}
+
+// Its devices are the guest's: crun makes none of its own where /dev is bound.
+void give_guest_devices(json::object& document) {
+  document["linux"].as_object().erase("devices");
+  json::value* list = document.if_contains("mounts");
+  if (!list || !list->is_array()) return;
+  for (auto& value : list->as_array()) {
+    auto* mount = value.if_object();
+    const auto* destination = mount ? mount->if_contains("destination") : nullptr;
+    if (destination && destination->is_string() && destination->as_string() == "/dev")
+      *mount = {{"destination", "/dev"}, {"type", "bind"}, {"source", "/dev"}, {"options", {"bind"}}};
+  }
 }
 
 void edit_resources(json::object& linux_section) {
@@ -227,6 +260,7 @@ json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMount
   document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
   edit_hooks(document, options);
   edit_mounts(document, choices, paths);
+  if (is_privileged(document)) give_guest_devices(document);
   edit_linux(document, options);
   if (json::object* process = object_at(document, "process")) {
     edit_labels(*process, options);

@@ -2,7 +2,8 @@
 //
 // What the guest's kernel enforces stays (capabilities, rlimits, limits of memory, CPU and pids, masked
 // paths, device rules, sysctls, user and pid namespaces); what means the host goes (network namespace, hooks,
-// host paths, CPU pinning, block devices' numbers, labels of a security module that the guest has not).
+// host paths, CPU pinning, block devices' numbers, labels of a security module that the guest has not). A
+// privileged container has the guest's devices.
 #pragma once
 
 #include "oci/spec.hpp"
@@ -51,8 +52,8 @@ struct GuestSpecOptions {
   std::string container_id;
   bool seccomp = true;       // false: linux.seccomp is taken out
   bool guest_labels = false; // a security plugin cares for labels in the guest
-  // The guest's path of a pid, ipc or uts namespace that the host names by path; empty: containers get new
-  // ones.
+  // The guest's path ("": a new one) of a pid, ipc or uts namespace that the host names by path; empty:
+  // containers get new ones.
   std::function<std::string(const std::string& type, const std::string& path)> guest_namespace = {};
   bool create_hooks = false;    // the agent runs the createContainer hooks
   std::uint32_t listen_fds = 0; // how many descriptors of socket activation the process gets

@@ -113,6 +113,13 @@ std::string cgroup_path(const std::string& cgroups_path, const std::string& cont
   return path.empty() ? "/" + container_id : path;
 }
 
+bool cgroup_exists(const std::string& path) {
+  const auto hierarchies = find_hierarchies(read_proc("/proc/self/mountinfo"));
+  return std::any_of(hierarchies.begin(), hierarchies.end(), [&](const CgroupHierarchy& hierarchy) {
+    return exists(joined(hierarchy.mount_point, path));
+  });
+}
+
 PodCgroup::PodCgroup(journal::Journal& journal, const std::string& path)
     : PodCgroup(journal, path, find_hierarchies(read_proc("/proc/self/mountinfo"))) {}
 

@@ -25,6 +25,9 @@ std::vector<CgroupHierarchy> find_hierarchies(const std::string& mountinfo);
 // is below `/`, as runc has it.
 std::string cgroup_path(const std::string& cgroups_path, const std::string& container_id);
 
+// In any hierarchy that is mounted.
+bool cgroup_exists(const std::string& path);
+
 class PodCgroup {
 public:
   // The cgroupfs driver: makes what is missing; the pod's own folders have a record in the journal before.

@@ -1,53 +1,29 @@
 #include "sandbox/pod_namespaces.hpp"
 
 #include "base/error.hpp"
+#include "oci/namespace_owner.hpp"
 #include "oci/pod.hpp"
 
-#include <charconv>
-#include <optional>
-#include <sys/stat.h>
+#include <utility>
 
 namespace nacre::sandbox {
 namespace {
-
-// The name of a type in /proc/PID/ns.
-std::string file_of(const std::string& type) {
-  if (type == "network") return "net";
-  if (type == "mount") return "mnt";
-  return type;
-}
-
-// N of "/proc/N/ns/<file>".
-std::optional<int> pid_in(std::string_view path, const std::string& file) {
-  constexpr std::string_view proc = "/proc/";
-  if (!path.starts_with(proc)) return std::nullopt;
-  path.remove_prefix(proc.size());
-  int pid = 0;
-  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), pid);
-  if (error != std::errc()) return std::nullopt;
-  path.remove_prefix(static_cast<std::size_t>(end - path.data()));
-  return path == "/ns/" + file ? std::optional(pid) : std::nullopt;
-}
 
 std::string process_path(const std::string& pid, const std::string& file) {
   return "/proc/" + pid + "/ns/" + file;
 }
 
-bool same_file(const std::string& one, const std::string& other) {
-  struct stat a {
-  }, b{};
-  return ::stat(one.c_str(), &a) == 0 && ::stat(other.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
-         a.st_ino == b.st_ino;
-}
-
 const NamespaceOwner* find_owner(const std::string& file, const std::string& path,
                                  const std::vector<NamespaceOwner>& owners) {
-  if (const auto pid = pid_in(path, file)) // holders share the host's pid namespace: only their pid tells
+  if (const auto pid = oci::pid_of_namespace_path(
+          path, file)) // holders share the host's pid namespace: only their pid tells
     for (const auto& owner : owners)
       if (owner.holder_pid == *pid) return &owner;
-  if (same_file(path, process_path("self", file))) return nullptr; // the host's own belongs to no container
+  if (oci::same_namespace_file(path, process_path("self", file)))
+    return nullptr; // the host's own belongs to no container
   for (const auto& owner : owners)
-    if (owner.holder_pid > 0 && same_file(path, process_path(std::to_string(owner.holder_pid), file)))
+    if (owner.holder_pid > 0 &&
+        oci::same_namespace_file(path, process_path(std::to_string(owner.holder_pid), file)))
       return &owner;
   return nullptr;
 }
@@ -56,7 +32,7 @@ const NamespaceOwner* find_owner(const std::string& file, const std::string& pat
 
 std::string guest_namespace_path(const std::string& type, const std::string& path,
                                  const std::vector<NamespaceOwner>& owners) {
-  const auto file = file_of(type);
+  const auto file = oci::namespace_file(type);
   const auto* owner = find_owner(file, path, owners);
   if (!owner)
     throw Error(ErrorCode::failed_precondition, "join the " + type + " namespace", path)

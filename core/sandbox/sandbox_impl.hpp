@@ -81,6 +81,7 @@ struct Sandbox::Impl {
   void stop_in_guest(const std::string& id, bool last);
   void forget_container(Container& container, bool last);
   void run_poststop(Container& container) noexcept;
+  void leave_home_of(Container& container);
   ProcessState delete_exec(const std::string& container_id, const std::string& exec_id);
   void end_pod_with(const GuestProcess& process); // on the loop's thread
   void vm_died(const std::string& how);           // on the loop's thread
@@ -104,6 +105,7 @@ struct Sandbox::Impl {
   SandboxOptions options;
   SandboxEvents events;
   std::string sandbox_id;
+  std::string own_folder; // made when the container goes whose folder was the sandbox's; "": not yet
   Timeline timeline;
 
   mutable std::mutex structure;

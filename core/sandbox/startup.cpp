@@ -15,6 +15,7 @@
 #include <future>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 namespace nacre::sandbox {
 namespace {
@@ -108,11 +109,15 @@ void Sandbox::Impl::make_journal() {
 
 void Sandbox::Impl::make_cgroup(const oci::Spec& spec, const std::string& container_id, int holder_pid) {
   const auto phase = timeline.phase("cgroup");
-  if (options.systemd_cgroup)
+  if (options.systemd_cgroup) {
     cgroup = std::make_unique<PodCgroup>(
         *journal, systemd::ScopeName::parse(spec.linux.cgroups_path, container_id), container_id, holder_pid);
-  else
-    cgroup = std::make_unique<PodCgroup>(*journal, cgroup_path(spec.linux.cgroups_path, container_id));
+  } else {
+    auto path = cgroup_path(spec.linux.cgroups_path, container_id);
+    // That of an earlier sandbox of this name, which serves others yet: theirs must not end with ours.
+    if (spec.linux.cgroups_path.empty() && cgroup_exists(path)) path += "-" + std::to_string(::getpid());
+    cgroup = std::make_unique<PodCgroup>(*journal, path);
+  }
   cgroup->join(holder_pid);
   cgroup->join(::getpid());
   processes->set_cgroup(cgroup->procs_files());

@@ -114,10 +114,14 @@ void adjust_oom_score(pid_t pid) {
   std::ofstream("/proc/" + std::to_string(pid) + "/oom_score_adj") << std::min(score + 1, 1000);
 }
 
-std::string pod_of(const Arguments& arguments) {
+// Where the sandbox listens that serves this container, or is to.
+std::string socket_of(const Arguments& arguments) {
   const auto text = oci::read_file("config.json", oci::max_spec_size, "read");
   if (!text) throw Error(ErrorCode::not_found, "read", "config.json").because("the bundle has none");
-  return sandbox_id_of(*text, arguments.id);
+  const auto pod = sandbox_id_of(*text, arguments.id);
+  if (pod == arguments.id)
+    if (auto joined = socket_by_namespace(*text, containerd_root(arguments.namespace_name))) return *joined;
+  return containerd_socket(arguments.address, arguments.namespace_name, pod);
 }
 
 } // namespace
@@ -131,8 +135,7 @@ std::string start_answer(const std::string& socket_path, const char* max_version
 }
 
 void containerd_start(const Arguments& arguments) {
-  const auto sandbox_id = pod_of(arguments);
-  const auto socket = containerd_socket(arguments.address, arguments.namespace_name, sandbox_id);
+  const auto socket = socket_of(arguments);
   const auto lock = lock_socket_dir();
   if (!somebody_listens(socket)) {
     ::unlink(socket.c_str()); // of a sandbox process that was killed

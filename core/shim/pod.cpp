@@ -2,6 +2,8 @@
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
+#include "oci/namespace_owner.hpp"
+#include "oci/spec.hpp"
 #include "ttrpc/address.hpp"
 
 #include <boost/json.hpp>
@@ -19,6 +21,15 @@ std::string sandbox_id_of(std::string_view config_json, const std::string& conta
     if (const auto* value = annotations->as_object().if_contains(key); value && value->is_string())
       if (!value->as_string().empty()) return std::string(value->as_string());
   return container_id;
+}
+
+std::optional<std::string> socket_by_namespace(std::string_view config_json, const std::string& root) {
+  try {
+    const auto owner = oci::namespace_owner(root, oci::parse_spec(config_json, "config.json", "/"));
+    return owner ? std::optional(owner->socket) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 std::string containerd_root(const std::string& namespace_name) {

@@ -85,8 +85,8 @@ void TaskService::forget_task(const std::string& id) noexcept {
   if (options_.door != Door::containerd) return;
   const std::lock_guard lock(mutex_);
   // The sandbox's journal lies in the folder of its first container.
-  if (record->state_dir.path() != sandbox_state_dir_.path() || tasks_.empty())
-    record->state_dir.remove_tree();
+  if (record->state_dir.path() != sandbox_state_dir_.path()) record->state_dir.remove_tree();
+  if (tasks_.empty()) sandbox_state_dir_.remove_tree();
 }
 
 void TaskService::connection_closed(ttrpc::ConnectionId connection) {

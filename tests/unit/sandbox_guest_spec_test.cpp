@@ -164,6 +164,28 @@ TEST_CASE("limits that the guest's kernel can enforce stay, those that mean the 
   CHECK(made.linux_section().contains("maskedPaths"));
 }
 
+TEST_CASE("a privileged container has the guest's devices, not those that the engine found on the host") {
+  const std::string text = R"({"ociVersion": "1.0.2", "root": {"path": "r"},
+    "mounts": [{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]}],
+    "linux": {"devices": [{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}],
+              "resources": {"devices": [{"allow": false, "access": "rwm"}RULES]}}})";
+  const auto document_with = [&](const std::string& rules) {
+    auto copy = text;
+    const auto spec = nacre::oci::parse_spec(copy.replace(copy.find("RULES"), 5, rules), "config.json", "/b");
+    return make_guest_spec(spec, choose_mounts(spec, "/b"), {"/r", {""}}, {"c1", true, false});
+  };
+  const auto type = [](json::object& document) {
+    return document["mounts"].as_array()[0].at("type").as_string();
+  };
+  auto privileged = document_with(R"(, {"allow": true, "access": "rwm"})");
+  CHECK(type(privileged) == "bind");
+  CHECK(privileged["mounts"].as_array()[0].at("source").as_string() == "/dev");
+  CHECK(!privileged["linux"].as_object().contains("devices"));
+  auto plain = document_with(R"(, {"allow": true, "type": "b", "major": 8, "minor": 0, "access": "rwm"})");
+  CHECK(type(plain) == "tmpfs");
+  CHECK(plain["linux"].as_object().contains("devices"));
+}
+
 TEST_CASE("labels stay only where a plugin cares for them, seccomp unless it is switched off") {
   Made plain;
   CHECK(!plain.document["process"].as_object().contains("apparmorProfile"));

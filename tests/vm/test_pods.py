@@ -177,3 +177,78 @@ def test_a_killed_sandbox_process_takes_all_and_each_can_be_deleted(nacre):
         assert [container.status for container in (pod.sandbox, second)] == ["stopped", "stopped"]
         pod.delete()
         assert nacre.list() == []
+
+
+def joining(nacre, container, *kinds, script=SLEEP):
+    bundle = nacre.bundle(script)
+    del bundle.spec["hostname"]
+    return shares(bundle, container.pid, *kinds)
+
+
+@pytest.fixture
+def pair(nacre, netns):
+    """A container, and one that joined it by the path of its network alone, as --net=container:X asks."""
+    first = nacre.create(nacre.bundle(SLEEP).netns(netns.path)).start()
+    bundle = joining(nacre, first, "network")
+    return first, nacre.create(bundle).start()
+
+
+def test_a_container_joins_by_the_path_of_a_namespace(nacre, netns, pair):
+    first, second = pair
+    assert second.sandbox_pid == first.sandbox_pid
+    assert len(machines(first.sandbox_pid)) == 1
+    assert f"{netns.address}/" in second.exec("ip", "address").ok().out
+    ends = {container.exec("readlink", "/proc/self/ns/ipc").ok().out for container in pair}
+    assert len(ends) == 2, "only the network is shared"
+    done = nacre.run(joining(nacre, first, "network", "ipc", "pid", script="readlink /proc/self/ns/ipc; ps -o args"))
+    assert done.code == 0 and "sleep 100000" in done.out, done
+    assert done.out.splitlines()[0] == first.exec("readlink", "/proc/self/ns/ipc").ok().out.strip()
+    # By the namespace itself, whatever its path.
+    done = nacre.run(nacre.bundle("cat", BOOT).netns(netns.path))
+    assert done.ok().out == first.exec("cat", BOOT).ok().out
+    for container in (second, first):
+        container.delete(force=True).ok()
+        container.wait()
+
+
+def test_another_pid_namespace_without_its_network_is_refused(nacre, pair):
+    first, second = pair
+    done = nacre.run(joining(nacre, first, "pid"))
+    assert done.code == 1 and f"--net=container:{first.id}" in done.err, done
+    for container in (second, first):
+        container.delete(force=True).ok()
+        container.wait()
+
+
+def test_who_joined_lives_on_when_the_first_is_deleted_and_its_name_is_free(nacre, pair):
+    first, second = pair
+    boot = second.exec("cat", BOOT).ok().out
+    first.kill("TERM").ok()
+    assert first.wait() == 0
+    first.delete().ok()
+    assert [container["id"] for container in nacre.list()] == [second.id]
+    again = nacre.create(nacre.bundle(SLEEP), name=first.id).start()
+    assert again.exec("cat", BOOT).ok().out != boot
+    assert second.exec("cat", BOOT).ok().out == boot
+    machine, = machines(second.sandbox_pid)
+    second.kill("TERM").ok()
+    assert second.wait() == 0
+    second.delete().ok()
+    reaper.wait_gone(machine)
+    assert again.status == "running"
+    again.delete(force=True).ok()
+    again.wait()
+    assert os.listdir(nacre.root) == []
+
+
+def test_the_last_cleans_up_after_a_dead_sandbox_process_whose_own_container_is_gone(nacre, pair):
+    first, second = pair
+    first.delete(force=True).ok()
+    first.wait()
+    machine, = machines(second.sandbox_pid)
+    os.kill(second.sandbox_pid, signal.SIGKILL)
+    assert second.wait() == 137
+    reaper.wait_gone(machine)
+    assert second.status == "stopped"
+    second.delete().ok()
+    assert os.listdir(nacre.root) == []
