@@ -4,6 +4,7 @@
 #include "file.hpp"
 #include "modules.hpp"
 #include "netlink.hpp"
+#include "pci_path.hpp"
 #include "timeline.hpp"
 
 #include <cerrno>
@@ -57,21 +58,26 @@ Link find_by_name(nl_sock* socket, const std::string& name) {
 }
 
 // Applies what `edit` sets on an empty change object to the link.
-template <typename Edit> void change(nl_sock* socket, rtnl_link* link, const std::string& what, Edit&& edit) {
+template <typename Edit>
+void change(nl_sock* socket, rtnl_link* link, const std::string& what, Edit&& edit, int tolerated = 0) {
   const Link changes(rtnl_link_alloc());
   edit(changes.get());
   check(rtnl_link_change(socket, link, changes.get(), 0), "cannot set " + what + " of",
-        rtnl_link_get_name(link));
+        rtnl_link_get_name(link), tolerated);
 }
 
-void set_up(nl_sock* socket, rtnl_link* link, bool up) {
-  change(socket, link, up ? "the link up" : "the link down", [&](rtnl_link* changes) {
-    if (up) {
-      rtnl_link_set_flags(changes, IFF_UP);
-    } else {
-      rtnl_link_unset_flags(changes, IFF_UP);
-    }
-  });
+// `tolerated`: NLE_NODEV for a link that may go meanwhile.
+void set_up(nl_sock* socket, rtnl_link* link, bool up, int tolerated = 0) {
+  change(
+      socket, link, up ? "the link up" : "the link down",
+      [&](rtnl_link* changes) {
+        if (up) {
+          rtnl_link_set_flags(changes, IFF_UP);
+        } else {
+          rtnl_link_unset_flags(changes, IFF_UP);
+        }
+      },
+      tolerated);
 }
 
 bool has_ipv6() {
@@ -89,16 +95,26 @@ void quiet_ipv6(const std::string& name) {
 }
 
 void rename(nl_sock* socket, rtnl_link* link, const std::string& name) {
-  const auto set_name = [&](rtnl_link* which, const std::string& to) {
-    change(socket, which, "the name " + quoted(to),
-           [&](rtnl_link* changes) { rtnl_link_set_name(changes, to.c_str()); });
+  const auto set_name = [&](rtnl_link* which, const std::string& to, int tolerated) {
+    change(
+        socket, which, "the name " + quoted(to),
+        [&](rtnl_link* changes) { rtnl_link_set_name(changes, to.c_str()); }, tolerated);
   };
   // A link that is in the way gets a name that nobody asks for; if it is wanted, its turn comes.
   if (const auto other = find_by_name(socket, name)) {
-    set_up(socket, other.get(), false);
-    set_name(other.get(), "nacre" + std::to_string(rtnl_link_get_ifindex(other.get())));
+    set_up(socket, other.get(), false, NLE_NODEV);
+    set_name(other.get(), "nacre" + std::to_string(rtnl_link_get_ifindex(other.get())), NLE_NODEV);
   }
-  set_name(link, name);
+  set_name(link, name, 0);
+}
+
+// By its place where that is known: a NIC that is on its way out may have the same MAC.
+Link find_link(nl_sock* socket, const v1::Interface& wanted) {
+  if (wanted.device_path().empty()) return find_by_mac(socket, wanted.mac());
+  const auto name = virtio_child(wanted.device_path(), "net");
+  auto link = name ? find_by_name(socket, *name) : Link();
+  if (link && mac_of(link.get()) != wanted.mac()) link.reset(); // renamed meanwhile: another one has the name
+  return link;
 }
 
 // Finds the link, waiting for it if need be, and gives it name, MTU and flags.
@@ -109,7 +125,7 @@ Link configure_link(nl_sock* socket, const v1::Interface& wanted) {
   }
   Link link;
   wait_for_device("network interface with MAC", mac_text(wanted.mac()), [&] {
-    link = find_by_mac(socket, wanted.mac());
+    link = find_link(socket, wanted);
     return static_cast<bool>(link);
   });
   const auto now_flags = rtnl_link_get_flags(link.get());
@@ -263,14 +279,22 @@ void configure_neighbours(nl_sock* socket, const v1::Network& wanted) {
   }
 }
 
-// Links that the lists do not name any more: their device is going away; until then they carry nothing.
+// Links that the lists do not name any more: their device is going away; until then they carry nothing. It
+// may go while we look.
 void retire_other_links(nl_sock* socket, const v1::Network& wanted) {
   std::set<std::string> macs;
-  for (const auto& one : wanted.interfaces())
-    macs.insert(one.mac());
+  std::set<std::string> names; // of those whose place is known
+  for (const auto& one : wanted.interfaces()) {
+    if (one.device_path().empty())
+      macs.insert(one.mac());
+    else if (auto name = virtio_child(one.device_path(), "net"))
+      names.insert(std::move(*name));
+  }
   for_each<rtnl_link>(links(socket), [&](rtnl_link* link) {
-    if (is_loopback(link) || macs.contains(mac_of(link)) || (rtnl_link_get_flags(link) & IFF_UP) == 0) return;
-    set_up(socket, link, false);
+    if (is_loopback(link) || macs.contains(mac_of(link)) || names.contains(rtnl_link_get_name(link)) ||
+        (rtnl_link_get_flags(link) & IFF_UP) == 0)
+      return;
+    set_up(socket, link, false, NLE_NODEV);
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "containers.hpp"
+#include "dns_relay.hpp"
 #include "event_log.hpp"
 #include "event_loop.hpp"
 #include "modules.hpp"
@@ -25,6 +26,7 @@ public:
   EventLog events;
   Storages storages;
   GuestNetwork network;
+  DnsRelay dns;
   Containers containers;
 
   void create(const v1::CreateSandboxRequest& request); // throws Error

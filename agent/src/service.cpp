@@ -1,5 +1,6 @@
 #include "service.hpp"
 
+#include "dns_stream.hpp"
 #include "events_stream.hpp"
 #include "failpoint.hpp"
 #include "resources.hpp"
@@ -34,6 +35,10 @@ grpc::ServerWriteReactor<v1::Event>* Service::Events(grpc::CallbackServerContext
 
 grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Service::Tunnel(grpc::CallbackServerContext*) {
   return TunnelStream::begin(sandbox_);
+}
+
+grpc::ServerBidiReactor<v1::DnsFrame, v1::DnsFrame>* Service::Dns(grpc::CallbackServerContext*) {
+  return DnsStream::begin(sandbox_.dns);
 }
 
 #define NACRE_AGENT_CALL(name)                                                                               \

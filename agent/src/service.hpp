@@ -8,8 +8,8 @@
 
 namespace nacre::agent {
 
-using ServiceBase = v1::Agent::WithCallbackMethod_Stdio<
-    v1::Agent::WithCallbackMethod_Events<v1::Agent::WithCallbackMethod_Tunnel<v1::Agent::Service>>>;
+using ServiceBase = v1::Agent::WithCallbackMethod_Stdio<v1::Agent::WithCallbackMethod_Events<
+    v1::Agent::WithCallbackMethod_Tunnel<v1::Agent::WithCallbackMethod_Dns<v1::Agent::Service>>>>;
 
 class Service final : public ServiceBase {
 public:
@@ -19,6 +19,7 @@ public:
   grpc::ServerWriteReactor<v1::Event>* Events(grpc::CallbackServerContext*,
                                               const v1::EventsRequest*) override;
   grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Tunnel(grpc::CallbackServerContext*) override;
+  grpc::ServerBidiReactor<v1::DnsFrame, v1::DnsFrame>* Dns(grpc::CallbackServerContext*) override;
 
 #define NACRE_AGENT_CALL(name)                                                                               \
   grpc::Status name(grpc::ServerContext*, const v1::name##Request* request, v1::name##Reply* reply) override;

@@ -8,6 +8,7 @@
 #include "oci/file_io.hpp"
 #include "sandbox/hook_places.hpp"
 #include "sandbox/host_hooks.hpp"
+#include "sandbox/network_owner.hpp"
 
 #include <boost/json.hpp>
 #include <csignal>
@@ -62,6 +63,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   const oci::Spec spec = oci::load_spec(request.bundle);
   oci::require_rootfs(spec);
   refuse_host_namespaces(spec);
+  if (is_first) refuse_network_of_others(spec); // who joins a pod has the pod's
   {
     const std::lock_guard lock(mutex);
     if (!death.empty())
@@ -113,14 +115,15 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
     if (plan.runs_guest) {
       {
         const auto phase = timeline.phase("network");
-        const bool changed = network->follow(plan.nics_hot_add);
-        if (changed && !is_first) need_agent()->update_network(network->for_guest(), short_deadline);
+        // The first container's guest does not answer yet: CreateSandbox carries it.
+        network->follow(plan.nics_hot_add, is_first ? PodNetwork::Tell() : tell_network());
       }
       if (is_first) {
         connect_agent();
         container->first->require_holder();
         create_guest_sandbox(spec);
       }
+      serve_dns(spec);
       create_in_guest(*container, spec, attached, choices);
     }
     container->first->require_holder();
@@ -146,6 +149,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
     throw reported;
   }
   end_start();
+  if (is_first && network_watch) network_watch->arm();
   return container;
 }
 
@@ -269,11 +273,11 @@ void Sandbox::Impl::start_container(const std::string& id) {
   {
     const auto phase = timeline.phase("start-network", id);
     container->first->require_holder();
-    if (network->follow(plan.nics_hot_add))
-      need_agent()->update_network(network->for_guest(), short_deadline);
+    network->follow(plan.nics_hot_add, tell_network());
   }
   {
     const auto phase = timeline.phase("start", id);
+    dns->wait_listening(short_deadline);
     container->first->require_holder();
     need_agent()->start_container(id, start_deadline);
   }

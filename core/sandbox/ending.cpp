@@ -130,6 +130,8 @@ void Sandbox::Impl::lose_processes() {
 }
 
 void Sandbox::Impl::end_vm() noexcept {
+  network_watch.reset();
+  dns.reset(); // its stream, too, keeps the connection in use
   std::shared_ptr<agent_client::AgentClient> last;
   {
     const std::lock_guard lock(mutex);
@@ -149,6 +151,7 @@ void Sandbox::Impl::end_vm() noexcept {
   } catch (const std::exception&) {
   }
   if (vm) vm->stop();
+  network_follower.reset(); // what it was doing has failed by now
   if (processes) processes->end_all();
   if (storage) storage->release();
   if (network) network->release();

@@ -147,11 +147,6 @@ bool is_wanted(rtnl_route* route) {
   return (::rtnl_route_get_flags(route) & RTM_F_CLONED) == 0;
 }
 
-bool guest_could_have(const plugin::Link& link) {
-  if ((link.flags & IFF_LOOPBACK) != 0) return false;
-  return (link.flags & IFF_UP) != 0 || !link.addresses.empty();
-}
-
 using Links = std::map<int, ScannedLink>;
 
 void read_links(nl_sock* socket, int control_fd, Links& links) {
@@ -221,10 +216,15 @@ template <typename T> bool all_same(const std::vector<T>& a, const std::vector<T
 
 } // namespace
 
+bool ScannedLink::in_use() const {
+  return (link.flags & IFF_UP) != 0 || !link.addresses.empty();
+}
+
 bool ScannedLink::operator==(const ScannedLink& other) const {
   return link.index == other.link.index && link.name == other.link.name && link.mac == other.link.mac &&
-         link.mtu == other.link.mtu && all_same(link.addresses, other.link.addresses) &&
-         all_same(link.routes, other.link.routes) && all_same(neighbors, other.neighbors);
+         link.mtu == other.link.mtu && ((link.flags ^ other.link.flags) & (IFF_UP | IFF_NOARP)) == 0 &&
+         all_same(link.addresses, other.link.addresses) && all_same(link.routes, other.link.routes) &&
+         all_same(neighbors, other.neighbors);
 }
 
 UniqueFd socket_in_netns(int netns_fd, int domain, int type, int protocol) {
@@ -248,7 +248,7 @@ std::vector<ScannedLink> scan_netns(int netns_fd) {
   read_neighbors(socket.get(), links);
   std::vector<ScannedLink> result;
   for (auto& [index, link] : links)
-    if (guest_could_have(link.link)) result.push_back(std::move(link));
+    if ((link.link.flags & IFF_LOOPBACK) == 0) result.push_back(std::move(link));
   return result;
 }
 

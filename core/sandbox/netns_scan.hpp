@@ -21,16 +21,18 @@ struct ScannedLink {
   plugin::Link link;                      // with its addresses and routes
   std::vector<ScannedNeighbor> neighbors; // permanent ones
 
+  // False for one that is down and has no address, as the idle devices that kernel modules put into every new
+  // namespace (tunl0, gretap0, ...): no reason to give the guest a NIC.
+  bool in_use() const;
+
   bool operator==(const ScannedLink& other) const;
 };
 
 // Socket of any family in the namespace `netns_fd`, close-on-exec.
 UniqueFd socket_in_netns(int netns_fd, int domain, int type, int protocol);
 
-// The links that a guest could get, in the order of their indices: not the loopback, and not the idle devices
-// that kernel modules put into every new namespace (tunl0, gretap0, ...). Routes are those of the main table
-// that the kernel does not make by itself, each with the link that it leaves by; routes by no link are left
-// out.
+// All links but the loopback, in the order of their indices. Routes are those of the main table that the
+// kernel does not make by itself, each with the link that it leaves by; routes by no link are left out.
 std::vector<ScannedLink> scan_netns(int netns_fd);
 
 // True when both name the same namespace.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <linux/if_addr.h>
+#include <map>
 #include <net/if.h>
 #include <unistd.h>
 
@@ -108,12 +109,16 @@ PodNetwork::Nic* PodNetwork::open(const ScannedLink& link) {
   nics_.push_back({link, request.id, "", "", network->open_endpoint(limits(), request), {}});
   Nic& nic = nics_.back();
   nic.host_ifname = nic.endpoint.device.host.ifname;
+  // The agent sets the MTU. A NIC that was told one by its device can never have a larger
+  // (virtio 1.2, 5.1.4), though the link may get one.
+  nic.endpoint.device.guest.mtu = 0;
   try {
     nic.binding = nic.endpoint.bind(limits(), link.link, netns_.get());
   } catch (...) {
     nics_.pop_back();
     throw;
   }
+  if (nic.binding.mtu == link.link.mtu) nic.binding.mtu = 0; // as the link has it, now and later
   return &nic;
 }
 
@@ -121,58 +126,108 @@ std::vector<plugin::Device> PodNetwork::open_present() {
   const std::lock_guard lock(mutex_);
   std::vector<plugin::Device> devices;
   if (!netns_) return devices;
-  for (const auto& link : scan_netns(netns_.get()))
+  for (const auto& link : scan_netns(netns_.get())) {
+    if (!link.in_use()) continue;
     if (Nic* nic = open(link)) devices.push_back(std::move(nic->endpoint.device));
+  }
   return devices;
 }
 
-bool PodNetwork::follow(bool can_hot_add) {
-  const std::lock_guard lock(mutex_);
-  if (!netns_) return false;
-  bool changed = false;
-  const auto links = scan_netns(netns_.get());
-  const auto present = [&](const Nic& nic) {
-    return std::any_of(links.begin(), links.end(),
-                       [&](const ScannedLink& link) { return link.link.index == nic.link.link.index; });
-  };
+bool PodNetwork::is_our_end(const std::string& name) const {
+  return retired_ends_.contains(name) || std::any_of(nics_.begin(), nics_.end(), [&](const Nic& nic) {
+           return !nic.host_ifname.empty() && nic.host_ifname == name;
+         });
+}
+
+// A NIC's MAC is for its life: a link with another one is another link.
+void PodNetwork::drop_gone(const std::vector<ScannedLink>& links, const Problem& problem) {
+  const auto has = [&](auto&& wanted) { return std::any_of(links.begin(), links.end(), wanted); };
+  std::erase_if(retired_ends_, [&](const std::string& name) {
+    return !has([&](const ScannedLink& link) { return link.link.name == name; });
+  });
+  std::erase_if(refused_links_, [&](std::uint32_t index) {
+    return !has([&](const ScannedLink& link) { return link.link.index == index; });
+  });
   for (auto nic = nics_.begin(); nic != nics_.end();) {
-    if (present(*nic)) {
+    if (has([&](const ScannedLink& link) {
+          return link.link.index == nic->link.link.index && link.link.mac == nic->link.link.mac;
+        })) {
       ++nic;
       continue;
     }
-    vm_.remove_device(nic->device_id);
+    untold_ = true;
+    retired_ends_.insert(nic->host_ifname);
+    try {
+      vm_.remove_device(nic->device_id);
+    } catch (const Error& error) {
+      if (problem) problem(error); // the guest is told all the same, and sets the link down
+    }
     close(*nic);
     nic = nics_.erase(nic);
-    changed = true;
   }
-  for (const auto& link : links) {
-    const bool ours = std::any_of(nics_.begin(), nics_.end(),
-                                  [&](const Nic& nic) { return nic.host_ifname == link.link.name; });
-    if (ours) continue;
-    const auto known = std::find_if(nics_.begin(), nics_.end(),
-                                    [&](const Nic& nic) { return nic.link.link.index == link.link.index; });
-    if (known != nics_.end()) {
-      changed = changed || !(known->link == link);
-      known->link = link;
-      continue;
-    }
-    Nic* nic = open(link);
-    if (!nic) continue;
+}
+
+void PodNetwork::add(const ScannedLink& link, bool can_hot_add) {
+  Nic* nic = open(link);
+  if (!nic) return;
+  try {
     if (!can_hot_add)
       throw Error(ErrorCode::failed_precondition, "give the VM a NIC for link", link.link.name)
           .because("it came after the VM had started, and hypervisor " + vm_.plugin().name() +
                    " cannot add NICs then");
     nic->address = vm_.add_device(std::move(nic->endpoint.device));
-    changed = true;
+  } catch (...) {
+    close(*nic);
+    nics_.pop_back();
+    throw;
   }
-  return changed;
+  untold_ = true;
+}
+
+void PodNetwork::follow(bool can_hot_add, const Tell& tell, const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  if (!netns_ || released_) return;
+  const auto links = scan_netns(netns_.get());
+  drop_gone(links, problem);
+  for (const auto& link : links) {
+    if (is_our_end(link.link.name) || refused_links_.contains(link.link.index)) continue;
+    const auto known = std::find_if(nics_.begin(), nics_.end(),
+                                    [&](const Nic& nic) { return nic.link.link.index == link.link.index; });
+    if (known != nics_.end()) {
+      untold_ = untold_ || !(known->link == link);
+      known->link = link;
+      continue;
+    }
+    if (!link.in_use()) continue;
+    try {
+      add(link, can_hot_add);
+    } catch (const Error& error) {
+      if (!problem) throw;
+      refused_links_.insert(link.link.index);
+      problem(error);
+    }
+  }
+  if (!untold_ || !tell) return;
+  tell(describe());
+  untold_ = false;
 }
 
 agent_client::v1::Network PodNetwork::for_guest() {
   const std::lock_guard lock(mutex_);
+  untold_ = false;
+  return describe();
+}
+
+agent_client::v1::Network PodNetwork::describe() {
   agent_client::v1::Network network;
-  for (const auto& nic : nics_)
+  std::map<std::string, std::string> addresses; // of those that were there at the boot
+  for (auto& nic : nics_) {
+    if (nic.address.empty()) {
+      if (addresses.empty()) addresses = vm_.addresses();
+      nic.address = addresses[nic.device_id];
+    }
     describe_nic(nic.link, nic.binding, nic.address, network);
+  }
   return network;
 }
 
@@ -186,6 +241,7 @@ void PodNetwork::close(Nic& nic) noexcept {
 
 void PodNetwork::release() noexcept {
   const std::lock_guard lock(mutex_);
+  released_ = true;
   while (!nics_.empty()) {
     close(nics_.back());
     nics_.pop_back();

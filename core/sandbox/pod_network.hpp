@@ -2,13 +2,16 @@
 #pragma once
 
 #include "agent_client/agent_client.hpp"
+#include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "plugin/network.hpp"
 #include "sandbox/netns_scan.hpp"
 #include "sandbox/pod_vm.hpp"
 
+#include <functional>
 #include <list>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,13 +25,21 @@ public:
 
   int netns_fd() const noexcept { return netns_.get(); }
 
+  // Carries the complete network to the guest; throws when it cannot.
+  using Tell = std::function<void(const agent_client::v1::Network&)>;
+  // One link could not be served.
+  using Problem = std::function<void(const Error&)>;
+
   // Before the VM starts: NICs for the links that are there now, bound.
   std::vector<plugin::Device> open_present();
-  // The VM runs: NICs for links that came since, and no more NICs for those that went. True when the guest
-  // must be told. `can_hot_add`: what the plan says; a new link is refused in words without it.
-  bool follow(bool can_hot_add);
+  // The VM runs: NICs for links that came since, no more NICs for those that went, and the guest is told when
+  // there is something to tell. `can_hot_add`: what the plan says; a new link is refused in words without it.
+  // `tell`: empty while no guest answers; the next call makes up for it. `problem`: called once for a link
+  // and the others are served; empty: the first one is thrown. Does nothing after release(). From any thread:
+  // what the guest is told, it is told in order.
+  void follow(bool can_hot_add, const Tell& tell, const Problem& problem = {});
 
-  // Addresses, routes and neighbours as the guest is to have them, complete.
+  // Addresses, routes and neighbours as the guest is to have them, complete; it counts as told.
   agent_client::v1::Network for_guest();
 
   // Everything as it was before. After the VM is gone. Never throws: what cannot be undone stays in the
@@ -46,13 +57,21 @@ private:
   };
   plugin::Network* claim(const plugin::Link& link);
   Nic* open(const ScannedLink& link); // null: no plugin wants it and one says that this is fine
+  void add(const ScannedLink& link, bool can_hot_add);
+  void drop_gone(const std::vector<ScannedLink>& links, const Problem& problem);
+  bool is_our_end(const std::string& name) const;
+  agent_client::v1::Network describe();
   void close(Nic& nic) noexcept;
 
   std::list<plugin::Network>& networks_;
   UniqueFd netns_;
   PodVm& vm_;
-  std::mutex mutex_;
+  std::mutex mutex_; // guards all below, and the order of what the guest is told
   std::list<Nic> nics_;
+  std::set<std::string> retired_ends_;    // of NICs that are gone for us, until the guest lets the device go
+  std::set<std::uint32_t> refused_links_; // indices of links that could not be served, while they exist
+  bool untold_ = false;
+  bool released_ = false;
   std::uint32_t next_index_ = 0;
 };
 

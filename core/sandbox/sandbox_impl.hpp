@@ -1,5 +1,6 @@
-// The inside of a Sandbox. One noun a file: startup.cpp brings the pod up, container_life.cpp and
-// exec_life.cpp do what the Task service asks, ending.cpp takes everything down.
+// The inside of a Sandbox. One noun a file: startup.cpp brings the pod up, network_life.cpp
+// follows what becomes of its network, container_life.cpp and exec_life.cpp do what the Task service asks,
+// ending.cpp takes everything down.
 //
 // Locks, outer to inner: `structure` (what creates, starts and deletes; long), `mutex` (the tables; short).
 // Callbacks on the loop's thread take `mutex` only.
@@ -18,8 +19,11 @@
 #include "sandbox/confinement.hpp"
 #include "sandbox/container.hpp"
 #include "sandbox/host_process.hpp"
+#include "sandbox/netns_watch.hpp"
+#include "sandbox/on_demand_worker.hpp"
 #include "sandbox/plugin_set.hpp"
 #include "sandbox/pod_cgroup.hpp"
+#include "sandbox/pod_dns.hpp"
 #include "sandbox/pod_folder.hpp"
 #include "sandbox/pod_namespaces.hpp"
 #include "sandbox/pod_network.hpp"
@@ -70,6 +74,12 @@ struct Sandbox::Impl {
   void write_state(Container& container, oci::Status status);
   std::string hook_state(Container& container, oci::Status status);
   void record_timeline();
+
+  // network_life.cpp
+  void watch_network(int netns_fd);
+  void serve_dns(const oci::Spec& spec); // once for each container; the agent has answered
+  PodNetwork::Tell tell_network();
+  void follow_network() noexcept; // on the follower's thread
 
   // exec_life.cpp
   void add_exec(ExecRequest request);
@@ -133,6 +143,9 @@ struct Sandbox::Impl {
   std::shared_ptr<PodVm> vm; // set and reset under mutex, for a shutdown that comes during a start
   std::unique_ptr<PodStorage> storage;
   std::unique_ptr<PodNetwork> network;
+  std::unique_ptr<PodDns> dns;
+  std::unique_ptr<OnDemandWorker> network_follower;
+  std::unique_ptr<NetnsWatch> network_watch; // wakes the follower
   std::shared_ptr<agent_client::EventStream> event_stream;
   std::string boot_id;
   std::thread janitor; // takes the VM down after its death

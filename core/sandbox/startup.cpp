@@ -169,10 +169,12 @@ void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spe
   UniqueFd netns;
   {
     const auto phase = timeline.phase("netns");
-    // Without a namespace of its own the container would share the host's links, which a VM cannot.
     const UniqueFd own = open_netns(::getpid());
     netns = open_netns(holder.pid());
-    if (same_namespace(own.get(), netns.get())) netns.reset();
+    // refuse_network_of_others() has looked at config.json; this is where the holder really is.
+    if (same_namespace(own.get(), netns.get()))
+      throw Error(ErrorCode::internal, "find the container's network namespace")
+          .because("its holder is in the host's");
   }
   make_mounts();
   auto made = std::make_shared<PodVm>(*plugins->vm, loop, [this](const std::string& how) { vm_died(how); });
@@ -184,6 +186,7 @@ void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spe
   }
   if (given_up) vm->give_up();
   storage = std::make_unique<PodStorage>(plugins->storages, *mounts, *vm);
+  watch_network(netns.get()); // before the first look at it
   network = std::make_unique<PodNetwork>(plugins->networks, std::move(netns), *vm);
   auto description = describe_vm(spec);
   {

@@ -2,15 +2,20 @@
 
 #include "base/unique_fd.hpp"
 #include "sandbox/netns_scan.hpp"
+#include "sandbox/netns_watch.hpp"
+#include "sandbox/on_demand_worker.hpp"
 #include "sandbox/pod_network.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
+#include <semaphore>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,6 +65,12 @@ private:
   bool made_ = false;
 };
 
+std::vector<ScannedLink> in_use(const PrivateNetns& netns) {
+  auto links = scan_netns(netns.fd());
+  std::erase_if(links, [](const ScannedLink& link) { return !link.in_use(); });
+  return links;
+}
+
 } // namespace
 
 TEST_CASE("a scan sees links, addresses and routes of the pod's namespace only") {
@@ -68,9 +79,9 @@ TEST_CASE("a scan sees links, addresses and routes of the pod's namespace only")
     WARN("skipped: making a network namespace needs root");
     return;
   }
-  CHECK(scan_netns(netns.fd()).empty()); // the loopback is none
+  CHECK(in_use(netns).empty()); // the loopback is none
   netns.run("ip link add eth0 address 02:11:22:33:44:55 mtu 1400 type veth peer name far0");
-  CHECK(scan_netns(netns.fd()).empty()); // idle: down and without address
+  CHECK(in_use(netns).empty()); // idle: down and without address
   netns.run("ip addr add 10.1.2.3/24 dev eth0");
   netns.run("ip addr add fd00::5/64 dev eth0 nodad");
   netns.run("ip link set eth0 up");
@@ -79,7 +90,7 @@ TEST_CASE("a scan sees links, addresses and routes of the pod's namespace only")
   netns.run("ip -6 route add default via fd00::1");
   netns.run("ip neigh add 10.1.2.1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent");
 
-  const auto links = scan_netns(netns.fd());
+  const auto links = in_use(netns);
   REQUIRE(links.size() == 1);
   const auto& link = links[0].link;
   CHECK(link.name == "eth0");
@@ -99,9 +110,56 @@ TEST_CASE("a scan sees links, addresses and routes of the pod's namespace only")
   CHECK(with_metric.destination_length == 0);
   REQUIRE(with_metric.gateway);
   CHECK((*with_metric.gateway)[3] == 1);
-  CHECK(links == scan_netns(netns.fd()));
+  CHECK(links == in_use(netns));
   netns.run("ip addr add 10.1.2.4/24 dev eth0");
-  CHECK_FALSE(links == scan_netns(netns.fd()));
+  CHECK_FALSE(links == in_use(netns));
+}
+
+TEST_CASE("a watch tells of what comes and goes, also of what came before it was armed") {
+  const PrivateNetns netns;
+  if (!netns.made()) {
+    WARN("skipped: making a network namespace needs root");
+    return;
+  }
+  nacre::agent_client::IoLoop loop;
+  std::counting_semaphore<> told(0);
+  NetnsWatch watch(netns.fd(), loop, [&] { told.release(); });
+  netns.run("ip link add eth0 type veth peer name far0");
+  CHECK_FALSE(told.try_acquire());
+  watch.arm();
+  const auto told_of = [&](const std::string& command) {
+    while (told.try_acquire()) { // of what one command did before
+    }
+    netns.run(command);
+    return told.try_acquire_for(std::chrono::seconds(20));
+  };
+  CHECK(told.try_acquire_for(std::chrono::seconds(20)));
+  CHECK(told_of("ip link set eth0 mtu 1400"));
+  CHECK(told_of("ip addr add 10.1.2.3/24 dev eth0"));
+  CHECK(told_of("ip link set eth0 up"));
+  CHECK(told_of("ip addr add fd00::5/64 dev eth0 nodad"));
+  CHECK(told_of("ip neigh add 10.1.2.1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent"));
+  CHECK(told_of("ip link delete eth0"));
+}
+
+TEST_CASE("work on demand: one run at a time, and none is forgotten") {
+  std::counting_semaphore<> entered(0), leave(0);
+  std::atomic<int> runs = 0;
+  OnDemandWorker worker([&] {
+    ++runs;
+    entered.release();
+    leave.acquire();
+  });
+  worker.wake();
+  entered.acquire();
+  worker.wake(); // two while it runs are one more
+  worker.wake();
+  leave.release(2);
+  entered.acquire();
+  worker.stop();
+  CHECK(runs == 2);
+  worker.wake();
+  CHECK(runs == 2);
 }
 
 TEST_CASE("what the guest is told equals the link") {

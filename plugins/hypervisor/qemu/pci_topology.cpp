@@ -13,6 +13,9 @@ constexpr std::uint32_t first_bus_slot = 1, last_root_slot = 0x1e;
 constexpr std::uint32_t ports_in_slot = 8; // functions
 // Slot 0 of a bridge belongs to its own hot-plug controller.
 constexpr std::uint32_t first_bridge_slot = 1, last_bridge_slot = 0x1f;
+// What the firmware keeps free behind a bridge, else one that is empty at the boot has room for nothing
+// later. A virtio device takes 4 KiB of memory and 16 KiB of prefetchable memory; windows are whole MiB.
+constexpr const char* window = "2097152";
 
 std::string hex2(std::uint32_t number) {
   char text[16];
@@ -54,7 +57,8 @@ std::vector<std::string> PciTopology::bus_devices() const {
   for (std::uint32_t bridge = 0; bridge < bridges_; ++bridge, ++slot)
     devices.push_back(R"({"driver":"pci-bridge","id":"bridge)" + std::to_string(bridge) +
                       R"(","bus":"pcie.0","addr":")" + hex2(slot) + R"(.0","chassis_nr":)" +
-                      std::to_string(bridge + 1) + R"(,"shpc":false})");
+                      std::to_string(bridge + 1) + R"(,"shpc":false,"mem-reserve":)" + window +
+                      R"(,"pref64-reserve":)" + window + "}");
   for (std::uint32_t port = 0; port < root_ports_; ++port) {
     const std::string number = std::to_string(port);
     devices.push_back(R"({"driver":"pcie-root-port","id":"port)" + number + R"(","bus":"pcie.0","addr":")" +
