@@ -277,7 +277,7 @@ void Sandbox::Impl::start_container(const std::string& id) {
   }
   {
     const auto phase = timeline.phase("start", id);
-    dns->wait_listening(short_deadline);
+    if (dns) dns->wait_listening(short_deadline);
     container->first->require_holder();
     need_agent()->start_container(id, start_deadline);
   }
