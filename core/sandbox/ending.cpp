@@ -242,6 +242,8 @@ ProcessState Sandbox::Impl::delete_container(const std::string& id) {
   std::map<std::string, Container::Exec> execs;
   {
     const std::lock_guard lock(mutex);
+    if (!containers.contains(id)) // another delete was quicker
+      throw Error(ErrorCode::not_found, "cannot delete container " + id + ": it is deleted already");
     last = containers.size() == 1;
     execs.swap(container->execs);
   }

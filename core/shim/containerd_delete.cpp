@@ -7,6 +7,7 @@
 #include "sandbox/sandbox.hpp"
 #include "shim/pod.hpp"
 #include "shim/rootfs_mounts.hpp"
+#include "shim/socket_dir.hpp"
 #include "shim/task_service.hpp"
 #include "ttrpc/task_client.hpp"
 
@@ -69,6 +70,15 @@ void clean_up(const std::string& state_dir, const std::optional<oci::State>& sta
   if (std::filesystem::exists(state_dir)) sandbox::clean_up_dead_sandbox(state_dir);
 }
 
+// A sandbox process that was killed has left its socket; one that serves others listens on it.
+void remove_stale_socket(const std::string& path) {
+  try {
+    SocketDir().remove_if_stale(path);
+  } catch (const Error& error) {
+    spdlog::warn("{}", error.what());
+  }
+}
+
 } // namespace
 
 std::string containerd_delete(const Arguments& arguments) {
@@ -77,6 +87,8 @@ std::string containerd_delete(const Arguments& arguments) {
   const auto state_dir = root + "/" + arguments.id;
   const auto state = state_of(state_dir);
   clean_up(state_dir, state);
+  remove_stale_socket(state ? state->socket
+                            : containerd_socket(arguments.address, arguments.namespace_name, arguments.id));
   if (::rmdir(root.c_str()) == 0) ::rmdir(root.substr(0, root.rfind('/')).c_str()); // when they are empty
   // Without a bundle the working folder is one: containerd may run this in another container's.
   const auto bundle = arguments.bundle.empty() ? std::filesystem::current_path().parent_path() / arguments.id

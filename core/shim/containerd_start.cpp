@@ -1,21 +1,18 @@
 #include "shim/containerd_start.hpp"
 
 #include "base/error.hpp"
-#include "base/paths.hpp"
 #include "base/unique_fd.hpp"
 #include "oci/file_io.hpp"
 #include "oci/spec.hpp"
 #include "shim/pod.hpp"
-#include "ttrpc/client.hpp"
+#include "shim/socket_dir.hpp"
 
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,28 +23,6 @@ namespace nacre::shim {
 namespace {
 
 constexpr int listener_in_child = 3;
-
-// One start at a time judges whether a socket is stale. The lock is on the folder: it leaves no file behind.
-UniqueFd lock_socket_dir() {
-  std::error_code error;
-  std::filesystem::create_directories(paths::socket_dir, error);
-  if (error) throw Error::from_errno(error.value(), "make folder", paths::socket_dir);
-  ::chmod(paths::socket_dir, 0700);
-  UniqueFd folder(
-      check_errno(::open(paths::socket_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", paths::socket_dir));
-  while (::flock(folder.get(), LOCK_EX) < 0)
-    if (errno != EINTR) throw_errno("lock", paths::socket_dir);
-  return folder;
-}
-
-bool somebody_listens(const std::string& path) {
-  try {
-    ttrpc::connect_unix(path, SOCK_STREAM);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
 
 UniqueFd listen_on(const std::string& path) {
   sockaddr_un address{};
@@ -136,8 +111,8 @@ std::string start_answer(const std::string& socket_path, const char* max_version
 
 void containerd_start(const Arguments& arguments) {
   const auto socket = socket_of(arguments);
-  const auto lock = lock_socket_dir();
-  if (!somebody_listens(socket)) {
+  const SocketDir sockets;
+  if (!sockets.somebody_listens(socket)) {
     ::unlink(socket.c_str()); // of a sandbox process that was killed
     const auto listener = listen_on(socket);
     try {

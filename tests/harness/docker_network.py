@@ -53,13 +53,14 @@ class NetworkedDocker(Docker):
         name = place.fresh_name()
         self("run", "--detach", "--name", name, "--runtime", runtime, *flags, "localhost/busybox:test", "sh", "-c",
              f"{script}; echo ready; exec sleep 10000").ok()
-        try:
-            with self.spawn("logs", "--follow", name, stdout=subprocess.PIPE) as logs:
+        # dockerd keeps the connection of a follower that was killed until the container says more, so ours stays to the end.
+        with self.spawn("logs", "--follow", name, stdout=subprocess.PIPE) as logs:
+            try:
                 assert logs.stdout.readline() == b"ready\n"
-                logs.kill()
-            yield name
-        finally:
-            self("rm", "--force", name).ok()
+                yield name
+            finally:
+                self("rm", "--force", name).ok()
+                logs.communicate(timeout=60)
 
     def holder(self, name):
         return self("inspect", "--format", "{{.State.Pid}}", name).ok().out.strip()

@@ -258,8 +258,8 @@ class CniBridge:
 
 
 class CgroupParent:
-    """A cgroup that an engine makes and leaves behind: removed in every hierarchy unless it was there before. Children
-    that are named are made at once, so that they are there around every test of the engine."""
+    """A cgroup that an engine would make at its first container and leave behind. It is made at once in every hierarchy,
+    with the children that are named, so that it is there around every test of the engine; removed unless it was there before."""
 
     def __init__(self, name, *children):
         self.name, self.children = name, children
@@ -267,7 +267,7 @@ class CgroupParent:
     def __enter__(self):
         self._before = set(self._folders())
         for root in self._roots():
-            for child in self.children:
+            for child in ("", *self.children):
                 os.makedirs(f"{root}{self.name}/{child}", exist_ok=True)
         return self
 

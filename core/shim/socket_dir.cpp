@@ -1,0 +1,41 @@
+#include "shim/socket_dir.hpp"
+
+#include "base/error.hpp"
+#include "base/paths.hpp"
+#include "ttrpc/client.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace nacre::shim {
+
+SocketDir::SocketDir() {
+  std::error_code error;
+  std::filesystem::create_directories(paths::socket_dir, error);
+  if (error) throw Error::from_errno(error.value(), "make folder", paths::socket_dir);
+  ::chmod(paths::socket_dir, 0700);
+  lock_ = UniqueFd(
+      check_errno(::open(paths::socket_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", paths::socket_dir));
+  while (::flock(lock_.get(), LOCK_EX) < 0)
+    if (errno != EINTR) throw_errno("lock", paths::socket_dir);
+}
+
+bool SocketDir::somebody_listens(const std::string& path) const {
+  try {
+    ttrpc::connect_unix(path, SOCK_STREAM);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void SocketDir::remove_if_stale(const std::string& path) const noexcept {
+  if (!somebody_listens(path)) ::unlink(path.c_str());
+}
+
+} // namespace nacre::shim
