@@ -40,15 +40,6 @@ UniqueFd listen_at(const std::string& path, int type) {
   return socket;
 }
 
-bool somebody_listens(const std::string& path) {
-  try {
-    ttrpc::connect_unix(path, SOCK_STREAM);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 void make_socket_folder() {
   const std::string folder = paths::socket_dir;
   for (const auto& path : {folder.substr(0, folder.rfind('/')), folder})
@@ -165,7 +156,7 @@ void SandboxSockets::close() noexcept {
 std::string free_socket_path(const std::string& root, const std::string& id) {
   for (int number = 0;; ++number) {
     const auto path = ttrpc::socket_path(root, number == 0 ? "" : "/" + std::to_string(number), id);
-    if (!somebody_listens(path)) return path;
+    if (!ttrpc::somebody_listens(path)) return path;
   }
 }
 

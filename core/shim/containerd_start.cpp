@@ -6,6 +6,7 @@
 #include "oci/spec.hpp"
 #include "shim/pod.hpp"
 #include "shim/socket_dir.hpp"
+#include "ttrpc/client.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -111,8 +112,8 @@ std::string start_answer(const std::string& socket_path, const char* max_version
 
 void containerd_start(const Arguments& arguments) {
   const auto socket = socket_of(arguments);
-  const SocketDir sockets;
-  if (!sockets.somebody_listens(socket)) {
+  const SocketDir lock;
+  if (!ttrpc::somebody_listens(socket)) {
     ::unlink(socket.c_str()); // of a sandbox process that was killed
     const auto listener = listen_on(socket);
     try {

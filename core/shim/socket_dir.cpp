@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,17 +24,8 @@ SocketDir::SocketDir() {
     if (errno != EINTR) throw_errno("lock", paths::socket_dir);
 }
 
-bool SocketDir::somebody_listens(const std::string& path) const {
-  try {
-    ttrpc::connect_unix(path, SOCK_STREAM);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 void SocketDir::remove_if_stale(const std::string& path) const noexcept {
-  if (!somebody_listens(path)) ::unlink(path.c_str());
+  if (!ttrpc::somebody_listens(path)) ::unlink(path.c_str());
 }
 
 } // namespace nacre::shim

@@ -13,7 +13,6 @@ class SocketDir {
 public:
   SocketDir();
 
-  bool somebody_listens(const std::string& path) const;
   void remove_if_stale(const std::string& path) const noexcept;
 
 private:

@@ -48,6 +48,15 @@ UniqueFd connect_unix(const std::string& path, int type) {
   return socket;
 }
 
+bool somebody_listens(const std::string& path) {
+  try {
+    connect_unix(path, SOCK_STREAM);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 Client Client::connect(const std::string& path) {
   return Client(connect_unix(path, SOCK_STREAM));
 }

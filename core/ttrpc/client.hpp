@@ -57,4 +57,7 @@ private:
 // A connected stream socket, close-on-exec.
 UniqueFd connect_unix(const std::string& path, int type);
 
+// Whether a stream socket there takes connections; false, too, when there is none.
+bool somebody_listens(const std::string& path);
+
 } // namespace nacre::ttrpc

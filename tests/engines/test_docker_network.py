@@ -15,7 +15,7 @@ SERVE = "echo 'from %s' > /tmp/index.html; httpd -p 80 -h /tmp"
 @pytest.fixture(scope="module")
 def docker(nothing_left_by_module):
     with NetworkedDocker() as engine:
-        # What Docker keeps from its first container on: the parent cgroup, and a name for the host's namespace.
+        # What Docker keeps from its first container on: a name for the host's namespace.
         engine("run", "--rm", "--network", "host", "localhost/busybox:test", "true").ok()
         yield engine
 

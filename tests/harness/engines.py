@@ -184,7 +184,7 @@ class Docker(Containerd):
         self("load", "--input", self.image).ok()
 
     def cgroup_words(self):
-        group = self._exits.enter_context(CgroupParent(f"/{place.mark}d", "."))  # there around every test
+        group = self._exits.enter_context(CgroupParent(f"/{place.mark}d"))
         return ["--cgroup-parent", group.name, "--exec-opt", "native.cgroupdriver=cgroupfs"]
 
     def api(self, path):
