@@ -51,8 +51,10 @@ class Packages:
             return
         for name in names:
             done = subprocess.run(["dpkg-query", "-S", name], capture_output=True, text=True)
-            if done.returncode == 0:
-                package = done.stdout.split(": ")[0].split(",")[0]
+            # "diversion by libc6 from: PATH" says where a package's file would be, were it not put elsewhere.
+            owners = [line for line in done.stdout.splitlines() if not line.startswith("diversion by ")]
+            if done.returncode == 0 and owners:
+                package = owners[0].split(": ")[0].split(",")[0]
                 version = output_of("dpkg-query", "-W", "-f", "${Version}", package)
                 self._versions[package.split(":")[0]] = version
                 return

@@ -17,10 +17,16 @@ def test_run(podman):
 
 
 def test_run_on_its_bridge(podman):
-    done = podman("--runtime", "nacre", "run", "--rm", IMAGE, "sh", "-c",
+    done = podman("--runtime", "nacre", "run", "--rm", "--cap-add", "NET_RAW", IMAGE, "sh", "-c",
                   "ip -4 addr show eth0; ping -c1 -W10 $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p') >&2")
     assert done.code == 0, done
     assert "inet 198.19.251." in done.out
+
+
+def test_a_user_namespace(podman):
+    done = podman("--runtime", "nacre", "run", "--rm", "--network", "none", "--uidmap", "0:100000:65536", "--gidmap",
+                  "0:100000:65536", IMAGE, "sh", "-c", "cat /proc/self/uid_map; id -u; touch /tmp/b; chown 5:5 /tmp/b; stat -c %u:%g /tmp/b")
+    assert done.ok().out.split() == ["0", "100000", "65536", "0", "5:5"]
 
 
 def test_a_detached_container_execs_and_stops(podman):

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import subprocess
+import time
 import sys
 import tarfile
 from pathlib import Path
@@ -221,12 +222,16 @@ class PodContainer:
         return json.loads(self.cri.ContainerStatus(container_id=self.id, verbose=True).info["info"])["pid"]
 
     def wait(self):
-        """The status after the end. Of what has ended a stop waits only until containerd has noted that."""
+        """The status after the end. Of what has ended a stop waits only until containerd has noted that, and containerd
+        1.7 not even for this where the runtime has died."""
         pid = self.pid
         if pid:
             reaper.wait_gone(pid, 240)
         self.stop(60)
-        return self.status
+        deadline = time.monotonic() + 60
+        while (status := self.status).state == self.cri.api.CONTAINER_RUNNING and time.monotonic() < deadline:
+            pass
+        return status
 
     def stop(self, timeout=20):
         self.cri.StopContainer(container_id=self.id, timeout=timeout)

@@ -139,10 +139,15 @@ def _tree(folder):
 
 
 def _unix_sockets():
+    """Those that somebody can connect to or send to. A connection's end bears its listener's name too, in the network
+    namespace of the client: it goes with the process that has it."""
+    accepts_connections, datagram = 0x10000, 2
     lines = set()
     for line in _read("/proc/net/unix").decode(errors="replace").splitlines()[1:]:
         fields = line.split(None, 7)
-        if len(fields) == 8 and re.search(r"nacre|/nt\d+", fields[7]):
+        if len(fields) < 8 or not (int(fields[3], 16) & accepts_connections or int(fields[4], 16) == datagram):
+            continue
+        if re.search(r"nacre|/nt\d+", fields[7]):
             lines.add(fields[7])
     return _scoped(lines)
 
