@@ -86,6 +86,7 @@ struct Peer {
   Frame::Open open;
 };
 
+// Declared after what the test's agent refers to: its threads end with it.
 struct Fixture {
   ~Fixture() {
     if (pump) pump->abort();
@@ -129,8 +130,8 @@ TEST_CASE("output arrives whole and in order, and each descriptor is closed when
 }
 
 TEST_CASE("stdin is relayed to its end of file") {
-  Fixture f;
   std::promise<std::string> received;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     std::string all;
@@ -159,8 +160,8 @@ TEST_CASE("stdin is relayed to its end of file") {
 
 TEST_CASE("stdin of a regular file and of a closed pipe reach their end as well") {
   const bool file = GENERATE(true, false);
-  Fixture f;
   std::promise<std::string> received;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     std::string all;
@@ -191,9 +192,9 @@ TEST_CASE("stdin of a regular file and of a closed pipe reach their end as well"
 }
 
 TEST_CASE("no more than the window is read ahead of the guest") {
-  Fixture f;
   std::atomic<std::uint64_t> received = 0;
   std::promise<void> full;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     Frame frame;
@@ -215,9 +216,9 @@ TEST_CASE("no more than the window is read ahead of the guest") {
 }
 
 TEST_CASE("a sleeping reader stops its own channel only, and nothing is lost when it wakes") {
-  Fixture f;
   std::atomic<std::uint64_t> acknowledged = 0;
   const std::string text(stdio_window_bytes, 'o');
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     for (std::size_t i = 0; i < text.size(); i += 65536)
@@ -245,8 +246,8 @@ TEST_CASE("a sleeping reader stops its own channel only, and nothing is lost whe
 }
 
 TEST_CASE("a guest that sends more than its credit loses its stream") {
-  Fixture f;
   std::promise<bool> ended;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     std::uint64_t offset = 0;
@@ -265,11 +266,11 @@ TEST_CASE("a guest that sends more than its credit loses its stream") {
 }
 
 TEST_CASE("after a reconnect both sides go on where the other stopped") {
-  Fixture f;
   std::atomic<int> connection = 0;
   std::promise<void> first_half;
   std::promise<std::string> received;
   Frame::Open second_open;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     if (connection++ == 0) {
       Peer peer(server);
@@ -315,8 +316,8 @@ TEST_CASE("after a reconnect both sides go on where the other stopped") {
 }
 
 TEST_CASE("the guest is told when nobody reads its output any more") {
-  Fixture f;
   std::promise<int> told;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     peer.send(Frame::STDOUT, 0, "y\n");
@@ -382,8 +383,8 @@ void lose_reader_of(StdioServer& server, std::uint32_t descriptor, bool closed) 
 } // namespace
 
 TEST_CASE("descriptors above 2 are channels of their own, and all of them end before the process does") {
-  Fixture f;
   std::promise<std::string> received;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     CHECK(peer.open.descriptor_offsets_size() == 2);
@@ -419,8 +420,8 @@ TEST_CASE("descriptors above 2 are channels of their own, and all of them end be
 
 TEST_CASE("a socket's directions end apart, and it is shut down only where the process has shut it down") {
   const bool closed = GENERATE(true, false);
-  Fixture f;
   std::promise<void> eof_seen;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     acknowledge_of(server, 3, 0);
@@ -451,11 +452,12 @@ TEST_CASE("a socket's directions end apart, and it is shut down only where the p
 
 TEST_CASE("a reader of a descriptor that goes is told to the guest without a byte") {
   const bool socket = GENERATE(true, false);
-  Fixture f;
   std::promise<std::uint32_t> told;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
-    acknowledge_of(server, 3, 0);
+    if (socket)
+      acknowledge_of(server, 3, 0); // a pipe's writing end takes no input that could be acknowledged
     Frame frame;
     while (server.Read(&frame)) {
       if (frame.has_data() && frame.data().eof() && frame.data().channel() == Frame::STDOUT)
@@ -476,8 +478,8 @@ TEST_CASE("a reader of a descriptor that goes is told to the guest without a byt
 }
 
 TEST_CASE("a descriptor that the guest has not been promised ends its stream") {
-  Fixture f;
   std::promise<void> ended;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     send_of(server, 7, "forged", false, false);
@@ -497,8 +499,8 @@ TEST_CASE("what is neither a pipe's end nor a stream socket is no descriptor to 
 }
 
 TEST_CASE("closing stdin sends what waits first") {
-  Fixture f;
   std::promise<std::string> received;
+  Fixture f;
   f.agent.on_stdio = [&](StdioServer& server) {
     Peer peer(server);
     std::string all;
@@ -518,6 +520,7 @@ TEST_CASE("closing stdin sends what waits first") {
 }
 
 TEST_CASE("the guest's refusal reaches the caller in its own words") {
+  std::promise<std::string> words;
   Fixture f;
   f.agent.on_signal = [](const auto&) {
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such\nprocess");
@@ -526,16 +529,15 @@ TEST_CASE("the guest's refusal reaches the caller in its own words") {
   nacre::agent::v1::SignalProcessRequest request;
   request.set_container_id("c1");
   CHECK_THROWS_WITH(f.client->signal_process(request, 20s), "signal container \"c1\": no such process");
-  std::promise<std::string> words;
   f.client->signal_process_async(
       request, 20s, [&](const std::optional<Error>& error) { words.set_value(error ? error->what() : ""); });
   CHECK(words.get_future().get() == "signal container \"c1\": no such process");
 }
 
 TEST_CASE("a call fails at once when the connection ends") {
-  Fixture f;
   std::promise<void> called;
   std::promise<void> leave;
+  Fixture f;
   f.agent.on_signal = [&](const auto&) {
     called.set_value();
     leave.get_future().wait();
@@ -552,6 +554,7 @@ TEST_CASE("a call fails at once when the connection ends") {
 }
 
 TEST_CASE("events come in order, each once") {
+  std::promise<void> over;
   Fixture f;
   f.agent.on_events = [](const nacre::agent::v1::EventsRequest& request,
                          grpc::ServerWriter<nacre::agent::v1::Event>& writer) {
@@ -566,7 +569,6 @@ TEST_CASE("events come in order, each once") {
   };
   f.client = f.agent.connect(f.loop);
   std::vector<std::uint64_t> numbers;
-  std::promise<void> over;
   f.loop.run([&] {
     EventStream::open(f.client, 4,
                       {[&](const auto& event) { numbers.push_back(event.number()); },
