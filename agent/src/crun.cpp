@@ -43,7 +43,7 @@ void add_launch(std::vector<std::string>& arguments, const Crun::Launch& launch)
 Code code_of_runtime_error(std::string_view text) {
   const auto has = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
   if (has("ermission denied")) return Code::permission_denied;
-  if (has("no such file or directory") || has("not found") || has("does not exist")) return Code::not_found;
+  if (has("o such file or directory") || has("not found") || has("does not exist")) return Code::not_found;
   if (has("already exists")) return Code::already_exists;
   if (has("not running") || has("is paused") || has("is not in")) return Code::failed_precondition;
   return Code::internal;
@@ -59,12 +59,7 @@ std::string runtime_error_text(std::string_view log) {
   if (space != std::string_view::npos && log.size() > 10 && log[4] == '-' && log[7] == '-') {
     log.remove_prefix(space + 2);
   }
-  std::string text(log);
-  // runc's words are Go's, in lower case, and docker tells exit codes 126 and 127 by them.
-  for (const std::string_view words : {"No such file or directory", "Permission denied"})
-    if (const auto at = text.find(words); at != std::string::npos)
-      text[at] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[at])));
-  return text;
+  return std::string(log);
 }
 
 void Crun::run(const std::string& operation, std::vector<std::string> arguments, const Launch& launch) {
@@ -89,7 +84,7 @@ void Crun::run(const std::string& operation, std::vector<std::string> arguments,
            (status > 128 ? " was ended by signal " + std::to_string(status - 128)
                          : " ended with status " + std::to_string(status) + " and no message");
   }
-  throw Error(code_of_runtime_error(text), text);
+  throw Error(code_of_runtime_error(text), runtime_error_mark + text);
 }
 
 pid_t Crun::create(const std::string& id, const std::string& bundle, const Launch& launch) {

@@ -51,6 +51,7 @@ public:
   int error_number() const noexcept { return errno_; } // 0 when no errno is known
   const std::string& operation() const noexcept { return operation_; }
   const std::string& object() const noexcept { return object_; }
+  const std::string& cause() const noexcept { return cause_; } // what because() gave
   // operation "object": cause; hint
   const char* what() const noexcept override { return text_.c_str(); }
 

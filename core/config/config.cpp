@@ -143,6 +143,11 @@ void Config::interpret(Problems& problems) {
   runtime_.enable_debug = runtime_table_.boolean("enable_debug");
   runtime_.sandbox_cgroup_only = runtime_table_.boolean("sandbox_cgroup_only");
   runtime_.disable_guest_seccomp = runtime_table_.boolean("disable_guest_seccomp");
+  runtime_.guest_sysctls = runtime_table_.list("guest_sysctls");
+  runtime_.annotations_file = runtime_table_.string("annotations_file");
+  if (!runtime_.annotations_file.empty() && runtime_.annotations_file.front() != '/')
+    problems.add(runtime_table_.origin("annotations_file"),
+                 "\"annotations_file\" in [runtime] must be an absolute path");
   check_extra_plugin_dir(problems);
   choose_hypervisor(problems);
 

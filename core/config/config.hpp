@@ -25,6 +25,8 @@ struct RuntimeOptions {
   bool enable_debug = false;    // debug lines in the log
   bool sandbox_cgroup_only = false;
   bool disable_guest_seccomp = false; // the spec's linux.seccomp is not given to the guest
+  StringList guest_sysctls; // of the guest's kernel, that containers may set; "vm.*" for all that begin so
+  std::string annotations_file; // where a container finds its annotations; "": nowhere, else an absolute path
 };
 
 // [agent.nacre], also written [agent.kata]

@@ -34,6 +34,21 @@ const Schema& runtime_schema() {
        {},
        {},
        "Do not give the container's seccomp profile to the guest"},
+      {"guest_sysctls",
+       OptionType::string_list,
+       StringList{"fs.aio-max-nr", "fs.file-max", "fs.inotify.*", "fs.nr_open", "kernel.keys.*",
+                  "kernel.pid_max", "kernel.threads-max", "vm.dirty_*", "vm.max_map_count",
+                  "vm.min_free_kbytes", "vm.overcommit_memory", "vm.overcommit_ratio", "vm.swappiness",
+                  "vm.vfs_cache_pressure"},
+       {},
+       {},
+       "Sysctls of the guest's kernel that a container may set; a last * stands for any ending"},
+      {"annotations_file",
+       OptionType::string,
+       "",
+       {},
+       {},
+       "Where each container finds its annotations, as JSON; empty: nowhere"},
   };
   return schema;
 }

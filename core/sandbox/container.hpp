@@ -33,6 +33,7 @@ struct Container {
     std::shared_ptr<GuestProcess> process;
     std::string process_json; // as the guest is to see it
     std::vector<std::string> argv;
+    std::string cwd;                        // in the container
     std::unique_ptr<launch::Holder> holder; // until it is started
   };
   std::map<std::string, Exec> execs; // under the sandbox's mutex

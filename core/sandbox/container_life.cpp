@@ -6,14 +6,17 @@
 #include "base/process_identity.hpp"
 #include "launch/holder_protocol.hpp"
 #include "oci/file_io.hpp"
+#include "sandbox/guest_sysctls.hpp"
 #include "sandbox/hook_places.hpp"
 #include "sandbox/host_hooks.hpp"
 #include "sandbox/network_owner.hpp"
+#include "sandbox/refusal.hpp"
 
 #include <boost/json.hpp>
 #include <csignal>
 #include <ctime>
 #include <fcntl.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 namespace nacre::sandbox {
@@ -47,11 +50,35 @@ UniqueFd open_netns(int pid) {
   return UniqueFd(check_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open network namespace", path));
 }
 
-// On the host or in the guest: the hook's own words are all that there is to say.
-bool is_hook_failure(const Error& error) {
-  const std::string_view text = error.what();
-  const auto at = text.find("error running ");
-  return at != std::string_view::npos && text.find(" hook #", at) != std::string_view::npos;
+void set_cpus(boost::json::object& document, const std::string& list) {
+  document["linux"].as_object()["resources"].as_object()["cpu"].as_object()["cpus"] = list;
+}
+
+// The file for the container, which it finds at `path`.
+agent_client::v1::CopiedFile show_annotations(boost::json::object& document, const oci::Spec& spec,
+                                              const std::string& container_id, const std::string& path) {
+  agent_client::v1::CopiedFile file;
+  file.set_path("/run/nacre/bundle/" + container_id + "/annotations.json");
+  file.set_content(boost::json::serialize(boost::json::value_from(spec.annotations)) + "\n");
+  file.set_mode(0444);
+  auto& mounts = document["mounts"];
+  if (!mounts.is_array()) mounts = boost::json::array();
+  mounts.as_array().push_back({{"destination", path},
+                               {"type", "bind"},
+                               {"source", file.path()},
+                               {"options", {"bind", "ro", "nosuid", "nodev", "noexec"}}});
+  return file;
+}
+
+AskedProcess asked_process(const oci::Spec& spec, const GuestPaths& paths,
+                           const std::vector<GuestMountChoice>& choices) {
+  AskedProcess asked;
+  if (spec.process && !spec.process->args.empty()) asked.program = spec.process->args.front();
+  if (spec.process) asked.cwd = spec.process->cwd;
+  asked.paths.emplace_back(paths.rootfs, spec.root.path);
+  for (std::size_t i = 0; i < choices.size() && i < paths.mount_sources.size(); ++i)
+    asked.paths.emplace_back(paths.mount_sources[i], choices[i].host_source);
+  return asked;
 }
 
 } // namespace
@@ -87,6 +114,11 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   starting = true;
   try {
     auto holder = request.holder ? std::move(request.holder) : spawn_holder(spec);
+    if (is_first) {
+      load_plugins();
+      make_journal();
+    }
+    auto document = admit(*container, spec); // what is refused here costs no virtual machine
     if (is_first) {
       start_pod(request, spec, *holder);
     } else {
@@ -124,7 +156,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
         create_guest_sandbox(spec);
       }
       serve_dns(spec);
-      create_in_guest(*container, spec, attached, choices);
+      create_in_guest(*container, spec, std::move(document), attached, choices);
     }
     container->first->require_holder();
     write_state(*container, oci::Status::created);
@@ -133,7 +165,8 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
     const Error error =
         known ? *known
               : Error(ErrorCode::internal, "create container", request.container_id).because(failure);
-    const bool may_be_the_vm = is_first && vm && vm->tried() && !is_hook_failure(error);
+    const bool may_be_the_vm =
+        is_first && vm && vm->tried() && dynamic_cast<const Refusal*>(&failure) == nullptr;
     const Error reported = may_be_the_vm ? with_report(error) : error;
     {
       const std::lock_guard lock(mutex);
@@ -184,10 +217,7 @@ std::vector<NamespaceOwner> Sandbox::Impl::namespace_owners() const {
   return owners;
 }
 
-void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
-                                    PodStorage::Attached attached,
-                                    const std::vector<GuestMountChoice>& choices) {
-  const auto phase = timeline.phase("container", container.id);
+boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& spec) {
   GuestSpecOptions spec_options;
   spec_options.container_id = container.id;
   spec_options.seccomp = !config->runtime().disable_guest_seccomp;
@@ -199,19 +229,31 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
     return begins_pod ? std::string() : guest_namespace_path(type, path, namespace_owners());
   };
   spec_options.listen_fds = container.listen_fds;
-  agent_client::v1::CreateContainerRequest request;
-  if (!spec.hooks.create_container.empty()) {
-    spec_options.create_hooks = true;
-    *request.mutable_create_hooks() = lend_to_hooks(container, spec, attached);
-  }
-  auto document = make_guest_spec(spec, choices, attached.paths, spec_options);
+  spec_options.create_hooks = !spec.hooks.create_container.empty();
+  auto document = make_guest_spec(spec, spec_options);
   if (auto* process = document["process"].if_object())
     confinement->guest_process(false, *process, document["linux"].as_object());
+  guest_sysctls = take_guest_sysctls(document["linux"].as_object(), config->runtime().guest_sysctls, !vm);
   container.linux_section = boost::json::serialize(document["linux"]);
   if (const auto* limits = document["linux"].as_object().if_contains("resources");
       limits && limits->is_object())
     container.resources = limits->get_object();
+  return document;
+}
 
+void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec, boost::json::object document,
+                                    PodStorage::Attached attached,
+                                    const std::vector<GuestMountChoice>& choices) {
+  const auto phase = timeline.phase("container", container.id);
+  agent_client::v1::CreateContainerRequest request;
+  if (!spec.hooks.create_container.empty())
+    *request.mutable_create_hooks() = lend_to_hooks(container, spec, attached);
+  set_guest_paths(document, spec, choices, attached.paths);
+  if (const auto& path = config->runtime().annotations_file; !path.empty())
+    *request.add_files() = show_annotations(document, spec, container.id, path);
+  const auto connected = need_agent();
+  if (const auto& cpus = spec.linux.resources.cpuset_cpus; !cpus.empty())
+    set_cpus(document, guest_cpus(cpus, count_cpus(*connected)));
   request.set_container_id(container.id);
   request.set_spec(boost::json::serialize(document));
   for (const auto& mount : attached.storages)
@@ -226,10 +268,19 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
   request.set_rows(rows);
   request.set_columns(columns);
   container.first->describe_descriptors(*request.mutable_descriptors());
-  const auto connected = need_agent();
-  container.guest_pid = connected->create_container(request, create_deadline).guest_pid();
+  try {
+    container.guest_pid = connected->create_container(request, create_deadline).guest_pid();
+  } catch (const Error& error) {
+    throw_if_refused(error, "nacre create failed: unable to start container process",
+                     asked_process(spec, attached.paths, choices));
+    throw;
+  }
   container.first->connect_stdio(connected);
   storage->detach_lent(container.id);
+}
+
+CpuCounts Sandbox::Impl::count_cpus(agent_client::AgentClient& connected) const {
+  return {static_cast<unsigned>(::get_nprocs_conf()), connected.guest_details(short_deadline).vcpus_online()};
 }
 
 agent_client::v1::CreateHooks Sandbox::Impl::lend_to_hooks(Container& container, const oci::Spec& spec,

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "launch/proto/plan.pb.h"
+#include "sandbox/refusal.hpp"
 
 #include <boost/json.hpp>
 #include <fcntl.h>
@@ -51,6 +52,7 @@ void Sandbox::Impl::add_exec(ExecRequest request) {
       std::move(request.io), process_callbacks());
   exec.process_json = boost::json::serialize(process);
   exec.argv = document.process.args;
+  exec.cwd = document.process.cwd;
   if (request.holder) exec.process->take_holder(std::move(request.holder));
   const std::lock_guard lock(mutex);
   if (container->execs.contains(request.exec_id))
@@ -63,12 +65,14 @@ int Sandbox::Impl::start_exec(const std::string& container_id, const std::string
   const auto process = find_process(container_id, exec_id);
   agent_client::v1::ExecProcessRequest request;
   std::vector<std::string> argv;
+  std::string cwd;
   {
     const std::lock_guard lock(mutex);
     const auto found = container->execs.find(exec_id);
     if (found == container->execs.end()) throw Error(ErrorCode::not_found, "exec does not exist");
     request.set_process(found->second.process_json);
     argv = found->second.argv;
+    cwd = found->second.cwd;
   }
   if (process->state().status != ProcessStatus::created)
     throw Error(ErrorCode::failed_precondition, "start exec", exec_id).because("it was started already");
@@ -87,7 +91,12 @@ int Sandbox::Impl::start_exec(const std::string& container_id, const std::string
     process->describe_descriptors(*request.mutable_descriptors());
     if (plan.runs_guest) {
       const auto connected = need_agent();
-      connected->exec_process(request, exec_deadline);
+      try {
+        connected->exec_process(request, exec_deadline);
+      } catch (const Error& error) {
+        throw_if_refused(error, "exec failed: unable to start container process", {argv.front(), cwd, {}});
+        throw;
+      }
       process->connect_stdio(connected);
     }
     process->started();

@@ -254,12 +254,9 @@ std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::st
   return choices;
 }
 
-json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMountChoice>& choices,
-                             const GuestPaths& paths, const GuestSpecOptions& options) {
+json::object make_guest_spec(const oci::Spec& spec, const GuestSpecOptions& options) {
   json::object document = spec.document;
-  document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
   edit_hooks(document, options);
-  edit_mounts(document, choices, paths);
   if (is_privileged(document)) give_guest_devices(document);
   edit_linux(document, options);
   if (json::object* process = object_at(document, "process")) {
@@ -267,6 +264,12 @@ json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMount
     tell_listen_fds(*process, options.listen_fds);
   }
   return document;
+}
+
+void set_guest_paths(json::object& document, const oci::Spec& spec,
+                     const std::vector<GuestMountChoice>& choices, const GuestPaths& paths) {
+  document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
+  edit_mounts(document, choices, paths);
 }
 
 json::object make_guest_process(json::object process, const GuestSpecOptions& options) {

@@ -2,8 +2,8 @@
 //
 // What the guest's kernel enforces stays (capabilities, rlimits, limits of memory, CPU and pids, masked
 // paths, device rules, sysctls, user and pid namespaces); what means the host goes (network namespace, hooks,
-// host paths, CPU pinning, block devices' numbers, labels of a security module that the guest has not). A
-// privileged container has the guest's devices.
+// host paths, the host's CPU numbers, block devices' numbers, labels of a security module that the guest has
+// not). A privileged container has the guest's devices.
 #pragma once
 
 #include "oci/spec.hpp"
@@ -59,8 +59,12 @@ struct GuestSpecOptions {
   std::uint32_t listen_fds = 0; // how many descriptors of socket activation the process gets
 };
 
-boost::json::object make_guest_spec(const oci::Spec& spec, const std::vector<GuestMountChoice>& choices,
-                                    const GuestPaths& paths, const GuestSpecOptions& options);
+// All but the paths of files, which are known when a storage plugin has them.
+boost::json::object make_guest_spec(const oci::Spec& spec, const GuestSpecOptions& options);
+
+// The container's root and the sources of its mounts. `choices` are those of the same spec.
+void set_guest_paths(boost::json::object& document, const oci::Spec& spec,
+                     const std::vector<GuestMountChoice>& choices, const GuestPaths& paths);
 
 // The same for an exec's process object.
 boost::json::object make_guest_process(boost::json::object process, const GuestSpecOptions& options);

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "launch/proto/plan.pb.h"
+#include "sandbox/refusal.hpp"
 #include "sandbox/text_tail.hpp"
 
 #include <array>
@@ -151,8 +152,9 @@ void run_hooks(launch::Spawner& spawner, const std::vector<oci::Hook>& hooks, co
     try {
       run(spawner, hook, bundle, state_json, cancel_fd);
     } catch (const Error& error) {
-      throw Error(error.code(), "error running " + kind + " hook #" + std::to_string(number), hook.path)
-          .because(error);
+      Refusal refusal(error.code(), "error running " + kind + " hook #" + std::to_string(number), hook.path);
+      refusal.because(error);
+      throw refusal;
     }
     ++number;
   }

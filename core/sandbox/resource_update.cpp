@@ -75,6 +75,12 @@ std::set<unsigned> parse_cpus(std::string_view list, unsigned host_cpus) {
 
 } // namespace
 
+std::string guest_cpus(std::string_view host_cpus, const CpuCounts& counts) {
+  const auto wanted = parse_cpus(host_cpus, counts.host).size();
+  const auto last = std::min<std::size_t>(wanted, std::max(counts.guest, 1u)) - 1;
+  return "0-" + std::to_string(last);
+}
+
 json::object merge_resources(json::object& current, const std::string& update_json,
                              const std::function<CpuCounts()>& count_cpus) {
   boost::system::error_code failure;
@@ -103,12 +109,8 @@ json::object merge_resources(json::object& current, const std::string& update_js
   }
   if (const auto* cpu = object_at(update, "cpu")) {
     const auto* cpus = cpu->if_contains("cpus");
-    if (cpus && cpus->is_string() && !cpus->get_string().empty()) {
-      const auto counts = count_cpus();
-      const auto wanted = parse_cpus(cpus->get_string(), counts.host).size();
-      const auto last = std::min<std::size_t>(wanted, std::max(counts.guest, 1u)) - 1;
-      section_of(changes, "cpu")["cpus"] = "0-" + std::to_string(last);
-    }
+    if (cpus && cpus->is_string() && !cpus->get_string().empty())
+      section_of(changes, "cpu")["cpus"] = guest_cpus(cpus->get_string(), count_cpus());
   }
   current = std::move(merged);
   return changes;

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace nacre::sandbox {
 
@@ -13,11 +14,15 @@ struct CpuCounts {
   unsigned guest = 1;
 };
 
+// The guest's CPUs have numbers of their own: a set of n CPUs of the host ("0-2,4") becomes the guest's first
+// n. Throws Error (invalid_argument) for what is no list, or names a CPU that the host has not.
+std::string guest_cpus(std::string_view host_cpus, const CpuCounts& counts);
+
 // Merges an OCI linux.resources object into `current`, the limits in force, and returns what is to be
 // applied: what was named and is not 0 or empty (engines write that for "as it is"), together with the values
-// that the kernel takes in the same file (quota and period, memory and memory with swap). The guest's CPUs
-// have numbers of their own: a set of n CPUs of the host becomes the guest's first n. `count_cpus` is asked
-// when there is one. Throws Error (invalid_argument); `current` is unchanged then.
+// that the kernel takes in the same file (quota and period, memory and memory with swap). A set of CPUs is
+// translated by guest_cpus(); `count_cpus` is asked when there is one. Throws Error (invalid_argument);
+// `current` is unchanged then.
 boost::json::object merge_resources(boost::json::object& current, const std::string& update_json,
                                     const std::function<CpuCounts()>& count_cpus);
 

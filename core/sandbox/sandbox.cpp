@@ -8,8 +8,6 @@
 
 #include <boost/json/serialize.hpp>
 
-#include <sys/sysinfo.h>
-
 namespace nacre::sandbox {
 namespace {
 
@@ -192,10 +190,7 @@ void Sandbox::update(const std::string& container_id, const std::string& resourc
   const auto agent = impl_->need_agent();
   const std::lock_guard lock(container->resources_mutex);
   auto limits = container->resources;
-  const auto changes = merge_resources(limits, resources_json, [&] {
-    return CpuCounts{static_cast<unsigned>(::get_nprocs_conf()),
-                     agent->guest_details(call_deadline).vcpus_online()};
-  });
+  const auto changes = merge_resources(limits, resources_json, [&] { return impl_->count_cpus(*agent); });
   if (changes.empty()) return;
   agent->update_container(container_id, boost::json::serialize(changes), call_deadline);
   container->resources = std::move(limits);

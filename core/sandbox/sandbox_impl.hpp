@@ -29,6 +29,7 @@
 #include "sandbox/pod_network.hpp"
 #include "sandbox/pod_storage.hpp"
 #include "sandbox/pod_vm.hpp"
+#include "sandbox/resource_update.hpp"
 #include "sandbox/sandbox.hpp"
 
 #include <atomic>
@@ -61,8 +62,11 @@ struct Sandbox::Impl {
 
   // container_life.cpp
   std::shared_ptr<Container> create_container(CreateRequest request);
-  void create_in_guest(Container& container, const oci::Spec& spec, PodStorage::Attached attached,
-                       const std::vector<GuestMountChoice>& choices);
+  // config.json for the guest, with what security plugins say to it; paths are still to come.
+  boost::json::object admit(Container& container, const oci::Spec& spec);
+  CpuCounts count_cpus(agent_client::AgentClient& connected) const;
+  void create_in_guest(Container& container, const oci::Spec& spec, boost::json::object document,
+                       PodStorage::Attached attached, const std::vector<GuestMountChoice>& choices);
   void end_start();
   void require_same_network(const launch::Holder& holder) const;
   std::vector<NamespaceOwner> namespace_owners() const;
@@ -148,7 +152,8 @@ struct Sandbox::Impl {
   std::unique_ptr<NetnsWatch> network_watch; // wakes the follower
   std::shared_ptr<agent_client::EventStream> event_stream;
   std::string boot_id;
-  std::thread janitor; // takes the VM down after its death
+  std::map<std::string, std::string> guest_sysctls; // to be set with the guest's sandbox
+  std::thread janitor;                              // takes the VM down after its death
 };
 
 } // namespace nacre::sandbox

@@ -77,10 +77,14 @@ void Sandbox::Impl::load_plugins() {
     config.emplace(config::load({options.config_file}));
     config->guest().require_files();
   }
-  const auto phase = timeline.phase("plugins");
-  lend_host();
-  registry = std::make_unique<plugin::Registry>(config->runtime().extra_plugin_dir);
-  plugins = std::make_unique<PluginSet>(*config, *registry, environment);
+  {
+    const auto phase = timeline.phase("plugins");
+    lend_host();
+    registry = std::make_unique<plugin::Registry>(config->runtime().extra_plugin_dir);
+    plugins = std::make_unique<PluginSet>(*config, *registry, environment);
+  }
+  const auto phase = timeline.phase("plan");
+  plan = plugins->plan();
 }
 
 void Sandbox::Impl::lend_host() {
@@ -158,12 +162,6 @@ plugin::VmDescription Sandbox::Impl::describe_vm(const oci::Spec& spec) {
 // Everything that must be there before the first instruction of the guest, and no more: the rest happens
 // while it boots.
 void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder) {
-  load_plugins();
-  {
-    const auto phase = timeline.phase("plan");
-    plan = plugins->plan();
-  }
-  make_journal();
   if (spec.process) confinement->set_label(spec.process->selinux_label);
   make_cgroup(spec, request.container_id, holder.pid());
   UniqueFd netns;
@@ -235,6 +233,7 @@ void Sandbox::Impl::create_guest_sandbox(const oci::Spec& spec) {
   request.set_hostname(guest_hostname(spec));
   request.set_resolv_conf(resolv_conf_of(spec));
   *request.mutable_network() = network->for_guest();
+  request.mutable_sysctls()->insert(guest_sysctls.begin(), guest_sysctls.end());
   for (auto& mount : storage->guest_mounts(vm->addresses()))
     *request.add_storages() = std::move(mount);
   need_agent()->create_sandbox(request, guest_setup_deadline);

@@ -32,7 +32,8 @@ public:
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) std::abort();
     ::fcntl(fds[1], F_SETFL, ::fcntl(fds[1], F_GETFL) | O_NONBLOCK);
     grpc::AddInsecureChannelFromFd(server_.get(), fds[1]);
-    const std::string path = NACRE_RPC_LIBRARY; // named: g++ 14 takes a temporary for what the library refers to
+    const std::string path =
+        NACRE_RPC_LIBRARY; // named: g++ 14 takes a temporary for what the library refers to
     const auto& library = agent_client::RpcLibrary::load(path);
     return agent_client::AgentClient::connect(loop, UniqueFd(fds[0]), {}, library);
   }

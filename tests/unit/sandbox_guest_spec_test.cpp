@@ -45,7 +45,8 @@ struct Made {
     choices = choose_mounts(spec, "/bundle");
     paths.rootfs = "/run/nacre/share/pod/c1/rootfs";
     paths.mount_sources = {"", "", "/run/nacre/share/pod/c1/mounts/2", "", ""};
-    document = make_guest_spec(spec, choices, paths, options);
+    document = make_guest_spec(spec, options);
+    set_guest_paths(document, spec, choices, paths);
   }
   json::object& linux_section() { return document["linux"].as_object(); }
   std::vector<GuestMountChoice> choices;
@@ -172,7 +173,7 @@ TEST_CASE("a privileged container has the guest's devices, not those that the en
   const auto document_with = [&](const std::string& rules) {
     auto copy = text;
     const auto spec = nacre::oci::parse_spec(copy.replace(copy.find("RULES"), 5, rules), "config.json", "/b");
-    return make_guest_spec(spec, choose_mounts(spec, "/b"), {"/r", {""}}, {"c1", true, false});
+    return make_guest_spec(spec, {"c1", true, false});
   };
   const auto type = [](json::object& document) {
     return document["mounts"].as_array()[0].at("type").as_string();
@@ -202,6 +203,6 @@ TEST_CASE("a bundle without a linux section gets one with its cgroup") {
   const auto spec = nacre::oci::parse_spec(
       R"({"ociVersion": "1.0.2", "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}}, "root": {"path": "r"}})",
       "config.json", "/b");
-  auto document = make_guest_spec(spec, {}, {"/r", {}}, {"c1", true, false});
+  auto document = make_guest_spec(spec, {"c1", true, false});
   CHECK(document["linux"].at("cgroupsPath").as_string() == "/nacre/c1");
 }

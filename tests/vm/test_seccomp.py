@@ -69,3 +69,4 @@ def test_a_profile_that_cannot_be_compiled_is_refused_before_anything_starts(nac
     answer = nacre.run(with_profile(nacre, "true", {**PROFILE, **change}))
     assert answer.code == 1
     assert words.lower() in answer.err.lower()
+    assert "virtual machine" not in answer.err
