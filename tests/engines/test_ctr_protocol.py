@@ -111,6 +111,30 @@ def test_output_exit_code_and_rootfs(ctr):
     assert ctr.shims() == []
 
 
+def test_output_goes_to_a_file_that_is_appended_to(ctr):
+    log = ctr.folder / "logs/of/container"
+    for _ in range(2):
+        ctr.run("logged", "sh", "-c", "echo out; echo err >&2", options=["--detach", "--log-uri", f"file://{log}"]).ok()
+        reaper.wait_gone(ctr.pid("logged"))
+        remove(ctr, "logged")
+    assert sorted(log.read_text().split()) == ["err", "err", "out", "out"]
+    wait_until_gone(ctr)
+
+
+def test_output_goes_to_a_logging_program(ctr):
+    """containerd's logging protocol, as nerdctl uses it."""
+    program, log = ctr.folder / "logger", ctr.folder / "logged"
+    program.write_text("#!/bin/sh\nexec 5>&-\n"
+                       f"(echo $CONTAINER_NAMESPACE/$CONTAINER_ID $*; cat <&3; sed 's/^/E: /' <&4) > {log}.part\n"
+                       f"mv {log}.part {log}\n")
+    program.chmod(0o755)
+    ctr.run("piped", "sh", "-c", "echo out; echo err >&2", options=["--detach", "--log-uri", f"binary://{program}?id=7"]).ok()
+    reaper.wait_gone(ctr.pid("piped"))
+    remove(ctr, "piped")
+    assert log.read_text() == "default/piped id 7\nout\nE: err\n"
+    wait_until_gone(ctr)
+
+
 def test_input_reaches_the_container_and_ends(ctr):
     data = "".join(f"{number}\n" for number in range(50000))
     assert ctr.run("in", "cat", options=["--rm"], input=data.encode()).ok().out == data

@@ -3,23 +3,10 @@
 import os
 import signal
 import subprocess
-from contextlib import contextmanager
 
 from harness.console import start_on_terminal
-from harness.engines import IMAGE
+from harness.engines import IMAGE, NACRE
 from harness.place import fresh_name
-
-NACRE = ["--runtime", "nacre"]
-
-
-@contextmanager
-def running(docker, script, *flags):
-    name = fresh_name()
-    docker("run", "--detach", "--name", name, *NACRE, *flags, IMAGE, "sh", "-c", script).ok()
-    try:
-        yield name
-    finally:
-        docker("rm", "--force", name).ok()
 
 
 def inspect(docker, name):
@@ -40,7 +27,7 @@ def test_run_carries_stdin(docker):
 
 
 def test_the_default_bridges_address_answers(docker):
-    with running(docker, "sleep 1000") as name:
+    with docker.running("sleep 1000") as name:
         address = inspect(docker, name)["NetworkSettings"]["IPAddress"]
         done = subprocess.run(["ping", "-c2", "-W10", address], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
@@ -64,7 +51,7 @@ def test_a_terminal_returns_and_follows_its_size(docker):
 
 
 def test_exec_and_a_signal_to_its_process(docker):
-    with running(docker, "sleep 1000") as name:
+    with docker.running("sleep 1000") as name:
         assert docker("exec", name, "sh", "-c", "echo in; exit 4").code == 4
         process = docker.spawn("exec", name, "sh", "-c", "trap 'echo caught; exit 5' TERM; echo ready; sleep 100 & wait",
                                stdout=subprocess.PIPE, text=True)

@@ -5,26 +5,14 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from harness import reaper
-from harness.engines import IMAGE
+from harness.engines import IMAGE, NACRE
 from harness.place import fresh_name
 
-NACRE = ["--runtime", "nacre"]
 MIB = 1 << 20
-
-
-@contextmanager
-def running(docker, script, *flags):
-    name = fresh_name()
-    docker("run", "--detach", "--name", name, *NACRE, *flags, IMAGE, "sh", "-c", script).ok()
-    try:
-        yield name
-    finally:
-        docker("rm", "--force", name).ok()
 
 
 def top(docker, name):
@@ -35,7 +23,7 @@ def top(docker, name):
 
 
 def test_top_shows_the_children_of_a_shell(docker):
-    with running(docker, "sleep 4001 & sleep 4002 & wait") as name:
+    with docker.running("sleep 4001 & sleep 4002 & wait") as name:
         processes = {}
         while not {"sleep 4001", "sleep 4002"} <= set(processes.values()):  # the shell starts them after its own start
             processes = top(docker, name)
@@ -47,7 +35,7 @@ def test_top_shows_the_children_of_a_shell(docker):
 
 
 def test_pause_and_unpause(docker):
-    with running(docker, "while :; do echo tick; sleep 0.05; done") as name:
+    with docker.running("while :; do echo tick; sleep 0.05; done") as name:
         docker("pause", name).ok()
         assert docker("inspect", "--format", "{{.State.Status}}", name).ok().out == "paused\n"
         refused = docker("exec", name, "true")
@@ -64,7 +52,7 @@ def cgroup_file(docker, name, file):
 
 
 def test_update_reaches_the_guests_cgroup(docker):
-    with running(docker, "sleep 1000", "--memory", "100m", "--cpus", "0.5", "--cgroupns", "private") as name:
+    with docker.running("sleep 1000", "--memory", "100m", "--cpus", "0.5", "--cgroupns", "private") as name:
         assert cgroup_file(docker, name, "memory.max") == str(100 * MIB)
         docker("update", "--memory", "64m", "--memory-swap", "-1", name).ok()
         assert cgroup_file(docker, name, "memory.max") == str(64 * MIB)
@@ -111,7 +99,7 @@ def vcpu_thread(docker, name):
 
 def test_stats_of_one_busy_processor(docker):
     """80 to 120 %: of the time in which the virtual CPU had not to wait for one of the host's."""
-    with running(docker, "while :; do :; done") as name:
+    with docker.running("while :; do :; done") as name:
         stats(docker, name)
         before, (run_before, wait_before) = stats(docker, name), vcpu_thread(docker, name)
         time.sleep(3)  # what is measured
@@ -128,7 +116,7 @@ def memory_of(docker, name):
 
 
 def test_stats_of_memory(docker):
-    with running(docker, "sleep 1000", "--shm-size", "300m") as name:
+    with docker.running("sleep 1000", "--shm-size", "300m") as name:
         docker("exec", name, "true").ok()
         before = memory_of(docker, name)
         docker("exec", name, "dd", "if=/dev/zero", "of=/dev/shm/fill", "bs=1M", "count=200").ok()
@@ -137,7 +125,7 @@ def test_stats_of_memory(docker):
 
 def test_stats_of_the_network(docker):
     address = docker.bridge_address.split("/")[0]
-    with socket.create_server((address, 0)) as server, running(docker, "sleep 1000") as name:
+    with socket.create_server((address, 0)) as server, docker.running("sleep 1000") as name:
         before = stats(docker, name)["networks"]["eth0"]
         sender = threading.Thread(target=serve, args=(server, 50 * MIB))
         sender.start()

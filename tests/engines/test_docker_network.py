@@ -28,8 +28,8 @@ def fetch(docker, name, host):
 @pytest.mark.parametrize("peers", ["nacre", "runc"])
 def test_containers_of_a_network_find_each_other_by_name(docker, peers):
     with docker.network() as network, \
-            docker.running(SERVE % "one", "--network", network, "--network-alias", "first") as one, \
-            docker.running(SERVE % "two", "--network", network, runtime=peers) as two:
+            docker.ready(SERVE % "one", "--network", network, "--network-alias", "first") as one, \
+            docker.ready(SERVE % "two", "--network", network, runtime=peers) as two:
         assert "nameserver 127.0.0.11" in docker("exec", one, "cat", "/etc/resolv.conf").ok().out
         assert fetch(docker, one, two).ok().out == "from two\n"
         assert fetch(docker, two, one).ok().out == "from one\n"
@@ -42,8 +42,8 @@ def test_containers_of_a_network_find_each_other_by_name(docker, peers):
 
 def test_networks_are_connected_and_disconnected_while_it_runs(docker):
     with docker.network() as network, \
-            docker.running(SERVE % "peer", "--network", network) as peer, \
-            docker.running(SERVE % "box") as box:
+            docker.ready(SERVE % "peer", "--network", network) as peer, \
+            docker.ready(SERVE % "box") as box:
         assert docker("exec", box, "ls", "/sys/class/net").ok().out.split() == ["eth0", "lo"]
         docker.silence(box)
         with LinkMonitor(f"/proc/{docker.holder(box)}/ns/net") as monitor:
@@ -63,14 +63,14 @@ def test_networks_are_connected_and_disconnected_while_it_runs(docker):
 
 
 def test_a_port_is_published(docker):
-    with docker.running(SERVE % "box", "--publish", "8088:80") as name:
+    with docker.ready(SERVE % "box", "--publish", "8088:80") as name:
         got = docker.inside("socat", "-", "TCP:198.19.200.1:8088,connect-timeout=20", input="GET / HTTP/1.0\r\n\r\n")
         assert got.stdout.endswith("from box\n"), got
         assert docker("port", name).ok().out.startswith("80/tcp -> ")
 
 
 def test_the_default_bridge_and_link(docker):
-    with docker.running(SERVE % "one") as one, docker.running(SERVE % "two", "--link", f"{one}:uno") as two:
+    with docker.ready(SERVE % "one") as one, docker.ready(SERVE % "two", "--link", f"{one}:uno") as two:
         docker("exec", two, "ping", "-c", "1", "-W", "20", docker.address(one)).ok()
         docker("exec", one, "ping", "-c", "1", "-W", "20", docker.address(two)).ok()
         assert fetch(docker, two, "uno").ok().out == "from one\n"
@@ -78,8 +78,8 @@ def test_the_default_bridge_and_link(docker):
 
 def test_ipv6(docker):
     with docker.network("--ipv6", "--subnet", "fd00:5:6::/64") as network, \
-            docker.running(SERVE % "one", "--network", network) as one, \
-            docker.running(SERVE % "two", "--network", network) as two:
+            docker.ready(SERVE % "one", "--network", network) as one, \
+            docker.ready(SERVE % "two", "--network", network) as two:
         address = docker.address(two, network, "GlobalIPv6Address")
         assert f"inet6 {address}/64" in docker("exec", two, "ip", "-6", "addr", "show", "eth0").ok().out
         docker("exec", one, "ping", "-6", "-c", "1", "-W", "20", address).ok()
@@ -89,14 +89,14 @@ def test_ipv6(docker):
 
 
 def test_no_network(docker):
-    with docker.running("true", "--network", "none") as name:
+    with docker.ready("true", "--network", "none") as name:
         assert docker("exec", name, "ls", "/sys/class/net").ok().out.split() == ["lo"]
         docker("exec", name, "ping", "-c", "1", "-W", "20", "127.0.0.1").ok()
 
 
 def test_network_sysctls_are_the_guest_s(docker):
     flags = ["--sysctl", "net.ipv4.ip_forward=0", "--sysctl", "net.core.somaxconn=777"]
-    with docker.running("true", *flags) as name:
+    with docker.ready("true", *flags) as name:
         read = docker("exec", name, "cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/core/somaxconn")
         assert read.ok().out.split() == ["0", "777"]
 
@@ -132,7 +132,7 @@ def changes(before, after):
 
 
 def test_the_host_s_network_and_that_of_other_runtimes_are_refused_untouched(docker):
-    with docker.running(SERVE % "other", runtime="runc") as other:
+    with docker.ready(SERVE % "other", runtime="runc") as other:
         pid = docker.holder(other)
         places = [docker.netns.path, f"/proc/{pid}/ns/net"]
         before = [network_state(path) for path in places]
@@ -143,7 +143,7 @@ def test_the_host_s_network_and_that_of_other_runtimes_are_refused_untouched(doc
             for path, was in zip(places, before):
                 assert changes(was, network_state(path)) == ""
         # The check can fail: a container with a network of its own changes what is here.
-        with docker.running("true"):
+        with docker.ready("true"):
             assert network_state(places[0]) != before[0]
         docker.inside("ping", "-c", "1", "-W", "20", docker.address(other)).check_returncode()
 

@@ -22,7 +22,7 @@ class NetworkedDocker(Docker):
     def prepare(self):
         self.docker_socket = self.folder / "d.sock"
         group = self._exits.enter_context(CgroupParent(f"/{place.mark}n"))
-        words = ["--config-file", self._empty_config(), "--data-root", self.folder / "d-root",
+        words = ["--config-file", self._config_file(), "--data-root", self.folder / "d-root",
                  "--exec-root", self.folder / "d-exec", "--pidfile", self.folder / "d.pid",
                  "--host", f"unix://{self.docker_socket}", "--containerd", self.socket,
                  "--bip", "198.19.200.1/24", "--default-address-pool", "base=198.19.208.0/20,size=24",
@@ -48,7 +48,7 @@ class NetworkedDocker(Docker):
             self("network", "rm", name).ok()
 
     @contextlib.contextmanager
-    def running(self, script, *flags, runtime="nacre"):
+    def ready(self, script, *flags, runtime="nacre"):
         """A container that has said `ready`, by name."""
         name = place.fresh_name()
         self("run", "--detach", "--name", name, "--runtime", runtime, *flags, "localhost/busybox:test", "sh", "-c",

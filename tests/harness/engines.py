@@ -22,6 +22,7 @@ from .network import ip
 from .runtime import TIMEOUT, Answer, _text
 
 IMAGE = "localhost/busybox:test"
+NACRE = ["--runtime", "nacre"]
 DAEMON_PATH = f"{place.stage}/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -51,12 +52,13 @@ def busybox_archive(path):
 class Daemon:
     """A process that says READY=1 over NOTIFY_SOCKET; its words go to a log."""
 
-    def __init__(self, command, folder, name, timeout=120):
+    def __init__(self, command, folder, name, timeout=120, environment=None):
         self.log = folder / f"{name}.log"
         address = str(folder / f"{name}.notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices, open(self.log, "wb") as log:
             notices.bind(address)
-            environment = {"PATH": DAEMON_PATH, "HOME": "/root", "NOTIFY_SOCKET": address, "TMPDIR": str(folder)}
+            environment = {"PATH": DAEMON_PATH, "HOME": "/root", "NOTIFY_SOCKET": address, "TMPDIR": str(folder),
+                           **(environment or {})}
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=environment)
             try:
@@ -88,6 +90,8 @@ class Daemon:
 
 class Engine:
     """What the engines share; `with Docker() as docker: docker("run", ...)`."""
+
+    daemon_environment = {}
 
     def __enter__(self):
         self._exits = contextlib.ExitStack()
@@ -125,7 +129,7 @@ class Engine:
         return subprocess.Popen(self.command(*args), **options)
 
     def daemon(self, name, *command):
-        started = Daemon(command, self.folder, name)
+        started = Daemon(command, self.folder, name, environment=self.daemon_environment)
         self._exits.callback(started.stop)
         return started
 
@@ -169,11 +173,12 @@ class Docker(Containerd):
     """dockerd over a containerd of its own, with nacre as a runtime beside runc; a call is `docker`."""
 
     runtimes = {"nacre": place.nacre}
+    config = {}  # daemon.json
 
     def prepare(self):
         self.docker_socket = self.folder / "d.sock"
         name, self.bridge_address = self.bridge("d")
-        words = ["--config-file", self._empty_config(), "--data-root", self.folder / "d-root",
+        words = ["--config-file", self._config_file(), "--data-root", self.folder / "d-root",
                  "--exec-root", self.folder / "d-exec", "--pidfile", self.folder / "d.pid",
                  "--host", f"unix://{self.docker_socket}", "--containerd", self.socket,
                  "--bridge", name, "--iptables=false", "--ip-masq=false", "--ip-forward=false", "--userland-proxy=false",
@@ -182,6 +187,16 @@ class Docker(Containerd):
             words += ["--add-runtime", f"{runtime}={path}"]
         self.dockerd = self.daemon("dockerd", "/usr/sbin/dockerd", *words)
         self("load", "--input", self.image).ok()
+
+    @contextlib.contextmanager
+    def running(self, script, *flags, runtime="nacre"):
+        """The name of a container that is removed at the end."""
+        name = place.fresh_name()
+        self("run", "--detach", "--name", name, "--runtime", runtime, *flags, IMAGE, "sh", "-c", script).ok()
+        try:
+            yield name
+        finally:
+            self("rm", "--force", name).ok()
 
     def cgroup_words(self):
         group = self._exits.enter_context(CgroupParent(f"/{place.mark}d"))
@@ -196,9 +211,9 @@ class Docker(Containerd):
             connection.request("GET", path)
             return json.load(connection.getresponse())
 
-    def _empty_config(self):
+    def _config_file(self):
         path = self.folder / "daemon.json"
-        path.write_text("{}")
+        path.write_text(json.dumps(self.config))
         return path
 
     def command(self, *args):
