@@ -1,0 +1,57 @@
+"""The other Debian release, from nothing: `tools/dev on` makes a root with mmdebstrap, where the user's two commands
+then do what the README says. What the two releases differ in is compiler, libraries, QEMU, crun, kernel and engines, so
+this runs one test of each of these and not every test again; `tools/dev on 13 -- tools/dev test` does."""
+
+import re
+import subprocess
+
+import pytest
+from harness import place
+
+# Output and exit codes, network, seccomp, sysctls and cgroups through this QEMU, kernel and crun; and its engines, all but
+# the two tests that take minutes for what the engines' versions do not change much.
+TESTS = (r"^(vm\.(guest_settings|life|network|seccomp)"
+         r"|engines\.(containerd|cri|ctr_verbs|docker|docker_life|docker_live|docker_network|podman|podman_pods|runc))$")
+
+
+def own_release():
+    return re.search(r"^VERSION_CODENAME=(\w+)", open("/etc/os-release").read(), re.M)[1]
+
+
+RELEASE = {"bookworm": "13", "trixie": "12"}[own_release()]
+
+
+def on(*command, offline=False, timeout=2400):
+    words = [place.source / "tools/dev", "on", RELEASE, *(["--offline"] if offline else []), "--", *command]
+    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, text=True, timeout=timeout,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    print(done.stdout[-8000:])
+    assert done.returncode == 0, f"{' '.join(command)} on Debian {RELEASE}: exit code {done.returncode}"
+    return done.stdout
+
+
+def test_the_demo_shows_a_guest_with_the_kernel_of_that_release():
+    out = on("tools/dev", "demo")
+    greeting = re.search(r"^Hello from demo, kernel (\S+), as root", out, re.M)
+    assert greeting, "the container said nothing"
+    kernel = {"12": "6.1.", "13": "6.12."}[RELEASE]
+    assert greeting[1].startswith(kernel)
+
+
+# Without the world, so that a test that fetches something fails, and links of ours meet nobody's.
+def test_the_parts_and_the_plugins_hold():
+    on("tools/dev", "test", "-L", "^(unit|plugins)$", offline=True)
+
+
+def test_containers_run():
+    on("tools/dev", "test", "-R", TESTS, offline=True)
+
+
+@pytest.mark.parametrize("way_out", ["exit 7", "kill -9 $$"])
+def test_what_a_command_changes_there_is_gone_and_nobody_is_left(way_out):
+    """The root is as it was made at each start, and the exit code is the command's."""
+    words = [str(place.source / "tools/dev"), "on", RELEASE, "--", "sh", "-c",
+             f"test ! -e /etc/seen || exit 9; touch /etc/seen; sleep 1000 & {way_out}"]
+    for _ in range(2):
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        assert done.returncode == (7 if "7" in way_out else 137), done.stderr
