@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What our own processes cost: instructions of the short verbs (callgrind; they repeat exactly), CPU time before the
-VMM is spawned, proportional memory of a running container and of each further exec.
+VMM is spawned, proportional memory of a running container, of each further exec and each further container of a pod.
 
 usage: tools/dev bench costs
 """
@@ -19,6 +19,7 @@ reaper.become_child()
 from harness.runtime import Nacre  # noqa: E402
 
 EXECS = 10
+FURTHER = 3
 
 
 def instructions(nacre, folder, *words):
@@ -40,9 +41,38 @@ def cpu_before_vmm(timeline):
     return timeline.get("cpu_ms_before_vmm")
 
 
+def everything(container):
+    """KiB of all that a container costs the host: its virtual machine, sandbox process, launcher and holder."""
+    sandbox = container.state()["nacre"]["sandbox_pid"]
+    return sum(map(pss_kib, [sandbox, container.pid, *reaper.children(sandbox)]))
+
+
+def pods(nacre):
+    """Of a pod of one container, and of each further one."""
+    name = place.fresh_name()
+
+    def member(kind, pid=None, **how):
+        bundle = nacre.bundle("exec sleep 1000")
+        bundle.spec["annotations"] = {"io.kubernetes.cri-o.ContainerType": kind, "io.kubernetes.cri-o.SandboxID": name}
+        for namespace in bundle.spec["linux"]["namespaces"]:
+            if pid and namespace["type"] == "network":
+                namespace["path"] = f"/proc/{pid}/ns/net"
+        return nacre.create(bundle.write(), **how).start()
+
+    sandbox = member("sandbox", name=name)
+    one = everything(sandbox)
+    others = [member("container", sandbox.pid) for _ in range(FURTHER)]
+    more = everything(sandbox) + sum(pss_kib(other.pid) for other in others) - one
+    print(f"a container with its virtual machine: {one / 1024:.0f} MiB; each further one in a pod: {more / FURTHER / 1024:.1f} MiB")
+    for container in (*others, sandbox):
+        container.delete(force=True).ok()
+        container.wait()
+
+
 def main():
     with place.Folder() as folder:
         nacre = Nacre(folder)
+        pods(nacre)
         container = nacre.create(nacre.bundle("trap : USR1; while :; do sleep 1000 & wait; done")).start()
         sandbox = container.state()["nacre"]["sandbox_pid"]
         timeline = nacre("timeline", container.id, "--json").json()
