@@ -1,14 +1,13 @@
 #include "agent_client/dial.hpp"
 
 #include "base/error.hpp"
+#include "base/unix_socket.hpp"
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <functional>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <linux/vm_sockets.h> // wants sys/socket.h before it
 
@@ -82,12 +81,7 @@ UniqueFd dial_vsock(std::uint64_t cid, std::uint32_t port, const HelloOptions& o
 }
 
 UniqueFd dial_hybrid_vsock(const std::string& path, std::uint32_t port, const HelloOptions& options) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    throw Error(ErrorCode::invalid_argument, "connect to the agent", path)
-        .because("the socket's path is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto address = unix_address(path, "connect to the agent");
   return retry(path, options, [&] { return try_hybrid(address, port); });
 }
 

@@ -3,26 +3,24 @@
 #ifdef NACRE_FAILPOINTS
 
 #include "base/error.hpp"
-#include "base/unique_fd.hpp"
+#include "base/unix_socket.hpp"
 
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 namespace nacre {
 namespace {
 
 // Blocks until the test lets go: it answers with a byte, or closes its end.
 void pause_at(std::string_view name, std::string_view path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) < 0) return;
+  UniqueFd socket;
+  try {
+    socket = connect_unix(std::string(path), SOCK_STREAM);
+  } catch (const Error&) {
+    return;
+  }
   const std::string line = std::string(name) + " " + std::to_string(::getpid()) + "\n";
   if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) return;
   char byte;

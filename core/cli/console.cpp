@@ -1,7 +1,7 @@
 #include "cli/console.hpp"
 
 #include "base/error.hpp"
-#include "ttrpc/client.hpp"
+#include "base/unix_socket.hpp"
 #include "ttrpc/descriptors.hpp"
 
 #include <array>
@@ -33,7 +33,7 @@ Pty Pty::open(std::optional<oci::ConsoleSize> size) {
 
 ConsoleSocket ConsoleSocket::connect(const std::string& path) {
   try {
-    return ConsoleSocket(ttrpc::connect_unix(path, SOCK_STREAM));
+    return ConsoleSocket(connect_unix(path, SOCK_STREAM));
   } catch (const Error& error) {
     throw Error(error.code(), "connect to console socket", path)
         .because(error.error_number() ? errno_text(error.error_number()) : error.what())

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
+#include "base/unix_socket.hpp"
 #include "cli/pidfd.hpp"
 #include "oci/file_io.hpp"
 #include "ttrpc/address.hpp"
@@ -18,34 +19,12 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
 namespace nacre::cli {
 namespace {
-
-UniqueFd listen_at(const std::string& path, int type) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    throw Error(ErrorCode::invalid_argument, "listen on", path)
-        .because("the path is longer than a socket address");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd socket(check_errno(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "open socket"));
-  ::unlink(path.c_str()); // of a sandbox that was killed: the id's folder was free, so nobody listens
-  check_errno(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "listen on", path);
-  check_errno(::listen(socket.get(), 128), "listen on", path);
-  return socket;
-}
-
-void make_socket_folder() {
-  const std::string folder = paths::socket_dir;
-  for (const auto& path : {folder.substr(0, folder.rfind('/')), folder})
-    if (::mkdir(path.c_str(), 0711) < 0 && errno != EEXIST) throw_errno("make folder", path);
-  check_errno(::chmod(folder.c_str(), 0700), "set mode of", folder);
-}
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> out;
@@ -133,11 +112,11 @@ UniqueFd open_null() {
 } // namespace
 
 SandboxSockets::SandboxSockets(const std::string& path) {
-  make_socket_folder();
+  ttrpc::make_socket_dir();
   path_ = path;
   try {
-    task_ = listen_at(path, SOCK_STREAM);
-    descriptors_ = listen_at(ttrpc::descriptor_socket_path(path), SOCK_SEQPACKET);
+    task_ = listen_unix(path, SOCK_STREAM);
+    descriptors_ = listen_unix(ttrpc::descriptor_socket_path(path), SOCK_SEQPACKET);
   } catch (...) {
     remove_sandbox_sockets(path);
     throw;

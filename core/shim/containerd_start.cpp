@@ -1,7 +1,7 @@
 #include "shim/containerd_start.hpp"
 
 #include "base/error.hpp"
-#include "base/unique_fd.hpp"
+#include "base/unix_socket.hpp"
 #include "oci/file_io.hpp"
 #include "oci/spec.hpp"
 #include "shim/pod.hpp"
@@ -9,14 +9,11 @@
 #include "ttrpc/client.hpp"
 
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <vector>
 
@@ -24,20 +21,6 @@ namespace nacre::shim {
 namespace {
 
 constexpr int listener_in_child = 3;
-
-UniqueFd listen_on(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    throw Error(ErrorCode::invalid_argument, "listen on", path).because("the path is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd socket(check_errno(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "make socket"));
-  check_errno(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), "listen on",
-              path);
-  ::chmod(path.c_str(), 0600);
-  check_errno(::listen(socket.get(), 64), "listen on", path);
-  return socket;
-}
 
 std::vector<std::string> child_arguments(const Arguments& arguments) {
   std::vector<std::string> words{"containerd-shim-nacre-v2",
@@ -114,8 +97,7 @@ void containerd_start(const Arguments& arguments) {
   const auto socket = socket_of(arguments);
   const SocketDir lock;
   if (!ttrpc::somebody_listens(socket)) {
-    ::unlink(socket.c_str()); // of a sandbox process that was killed
-    const auto listener = listen_on(socket);
+    const auto listener = listen_unix(socket, SOCK_STREAM);
     try {
       adjust_oom_score(spawn_serving_process(arguments, listener));
     } catch (...) {

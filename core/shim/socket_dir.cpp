@@ -2,22 +2,18 @@
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
+#include "ttrpc/address.hpp"
 #include "ttrpc/client.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
-#include <filesystem>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace nacre::shim {
 
 SocketDir::SocketDir() {
-  std::error_code error;
-  std::filesystem::create_directories(paths::socket_dir, error);
-  if (error) throw Error::from_errno(error.value(), "make folder", paths::socket_dir);
-  ::chmod(paths::socket_dir, 0700);
+  ttrpc::make_socket_dir();
   lock_ = UniqueFd(
       check_errno(::open(paths::socket_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", paths::socket_dir));
   while (::flock(lock_.get(), LOCK_EX) < 0)

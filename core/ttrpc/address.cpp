@@ -1,10 +1,13 @@
 #include "ttrpc/address.hpp"
 
+#include "base/error.hpp"
 #include "base/paths.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <nettle/sha2.h>
+#include <sys/stat.h>
 
 namespace nacre::ttrpc {
 
@@ -30,6 +33,13 @@ std::string socket_path(std::string_view root, std::string_view namespace_name, 
 
 std::string descriptor_socket_path(std::string_view socket_path) {
   return std::string(socket_path) + ".fd";
+}
+
+void make_socket_dir() {
+  const std::string folder = paths::socket_dir;
+  for (const auto& path : {folder.substr(0, folder.rfind('/')), folder})
+    if (::mkdir(path.c_str(), 0711) < 0 && errno != EEXIST) throw_errno("make folder", path);
+  check_errno(::chmod(folder.c_str(), 0700), "set mode of", folder);
 }
 
 } // namespace nacre::ttrpc

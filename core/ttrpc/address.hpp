@@ -14,4 +14,8 @@ std::string socket_path(std::string_view root, std::string_view namespace_name, 
 // The descriptor socket beside it.
 std::string descriptor_socket_path(std::string_view socket_path);
 
+// Makes the folder of those sockets, which root alone may enter, and the one above it, unless they are there.
+// Throws Error.
+void make_socket_dir();
+
 } // namespace nacre::ttrpc

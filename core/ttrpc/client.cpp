@@ -1,6 +1,7 @@
 #include "ttrpc/client.hpp"
 
 #include "base/error.hpp"
+#include "base/unix_socket.hpp"
 #include "ttrpc/proto/wire.pb.h"
 #include "ttrpc/status.hpp"
 
@@ -8,7 +9,6 @@
 #include <cstring>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 namespace nacre::ttrpc {
 namespace {
@@ -35,18 +35,6 @@ void wait_for_input(int fd, const std::optional<Clock::time_point>& deadline, st
 }
 
 } // namespace
-
-UniqueFd connect_unix(const std::string& path, int type) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    throw Error(ErrorCode::invalid_argument, "connect to socket", path).because("the path is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd socket(check_errno(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make socket"));
-  while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0)
-    if (errno != EINTR) throw_errno("connect to socket", path);
-  return socket;
-}
 
 bool somebody_listens(const std::string& path) {
   try {

@@ -54,9 +54,6 @@ private:
   std::uint32_t next_stream_ = 1; // clients use odd numbers
 };
 
-// A connected stream socket, close-on-exec.
-UniqueFd connect_unix(const std::string& path, int type);
-
 // Whether a stream socket there takes connections; false, too, when there is none.
 bool somebody_listens(const std::string& path);
 

@@ -1,7 +1,7 @@
 #include "ttrpc/descriptors.hpp"
 
 #include "base/error.hpp"
-#include "ttrpc/client.hpp"
+#include "base/unix_socket.hpp"
 #include "ttrpc/proto/nacre_task.pb.h"
 
 #include <array>
