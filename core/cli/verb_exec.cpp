@@ -156,6 +156,16 @@ ExecPlan parse(const GlobalOptions& options, const CommandLine& line) {
   return plan;
 }
 
+// As runc's: engines tell by it that the process never ran.
+constexpr int exit_code_of_failure = 255;
+
+int fail(std::string words) {
+  constexpr std::string_view prefix = "exec failed: ";
+  if (!words.starts_with(prefix)) words.insert(0, prefix);
+  log_error(words);
+  return exit_code_of_failure;
+}
+
 } // namespace
 
 int verb_exec(const GlobalOptions& options) {
@@ -170,7 +180,7 @@ int verb_exec(const GlobalOptions& options) {
   if (!line.parse(options.arguments, 1, std::numeric_limits<std::size_t>::max(), true)) return 0;
 
   int signal = 0;
-  {
+  try {
     SignalWatch signals(forwarded_signals());
     Execution execution(parse(options, line));
     try {
@@ -179,6 +189,8 @@ int verb_exec(const GlobalOptions& options) {
     } catch (const Interrupted& interrupted) {
       signal = interrupted.signal;
     }
+  } catch (const std::exception& failure) {
+    return fail(failure.what());
   }
   die_of(signal);
 }

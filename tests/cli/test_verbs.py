@@ -52,11 +52,17 @@ def test_features_is_the_document_of_the_runtime_spec(nacre):
     assert features["linux"]["seccomp"]["enabled"] is True
 
 
-@pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"], ["exec", "nope", "true"], ["ps"], ["events"],
+@pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"], ["ps"], ["events"],
                                    ["pause"], ["resume"], ["update"], ["checkpoint"]])
 def test_a_container_that_does_not_exist(nacre, words):
-    done = nacre(*words, *([] if len(words) > 1 else ["nope"]))
+    done = nacre(*words, "nope")
     assert (done.code, done.out, done.err) == (1, "", 'container does not exist "nope"\n')
+
+
+def test_exec_has_runc_s_exit_code_where_it_fails_itself(nacre):
+    done = nacre("exec", "nope", "true")
+    assert (done.code, done.out, done.err) == (255, "", 'exec failed: container does not exist "nope"\n')
+    assert nacre("exec", "--no-such-flag").code == 1
 
 
 def test_delete_force_of_a_container_that_does_not_exist_is_fine(nacre):
