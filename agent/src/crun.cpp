@@ -78,13 +78,14 @@ void Crun::run(const std::string& operation, std::vector<std::string> arguments,
   plan.more.push_back(log.get());
   const auto status = reaper_.run_program(plan);
   if (status == 0) return;
-  auto text = runtime_error_text(read_memory_file(log.get()));
-  if (text.empty()) {
-    text = "crun " + operation +
-           (status > 128 ? " was ended by signal " + std::to_string(status - 128)
-                         : " ended with status " + std::to_string(status) + " and no message");
-  }
-  throw Error(code_of_runtime_error(text), runtime_error_mark + text);
+  const auto text = runtime_error_text(read_memory_file(log.get()));
+  if (text.empty())
+    throw Error(Code::internal,
+                "crun " + operation +
+                    (status > 128 ? " was ended by signal " + std::to_string(status - 128)
+                                  : " ended with status " + std::to_string(status) + " and no message"));
+  const bool about_a_process = operation == "create" || operation == "exec";
+  throw Error(code_of_runtime_error(text), about_a_process ? refusal_mark + text : text);
 }
 
 pid_t Crun::create(const std::string& id, const std::string& bundle, const Launch& launch) {

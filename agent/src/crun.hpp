@@ -44,8 +44,9 @@ private:
 // The status code that fits crun's (and runc's) words: what the host turns into exit statuses 126 and 127.
 Code code_of_runtime_error(std::string_view text);
 
-// Begins the message of an Error with crun's words (agent.proto, Errors).
-inline constexpr const char* runtime_error_mark = "crun: ";
+// Begins the message of an Error with crun's words about a process that it was to create (agent.proto,
+// Errors).
+inline constexpr const char* refusal_mark = "crun: ";
 
 // The sentence in crun's log text: its last line without time stamp.
 std::string runtime_error_text(std::string_view log);

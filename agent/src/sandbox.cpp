@@ -34,8 +34,13 @@ void Sandbox::create(const v1::CreateSandboxRequest& request) {
   if (!request.resolv_conf().empty()) make_file("/etc/resolv.conf", request.resolv_conf(), 0644);
   for (const auto& line : request.kernel_modules())
     modules.load_line(line);
-  for (const auto& [name, value] : request.sysctls())
-    write_value(sysctl_file(name), value);
+  for (const auto& [name, value] : request.sysctls()) {
+    try {
+      write_value(sysctl_file(name), value);
+    } catch (const Error& error) {
+      throw Error(error.code(), "set sysctl " + quoted(name) + ": " + error.what());
+    }
+  }
   for (const auto& storage : request.storages())
     storages.mount(storage);
   if (request.has_network()) network.apply(request.network());

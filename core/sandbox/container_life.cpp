@@ -50,6 +50,10 @@ UniqueFd open_netns(int pid) {
   return UniqueFd(check_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open network namespace", path));
 }
 
+unsigned host_cpus() {
+  return static_cast<unsigned>(::get_nprocs_conf());
+}
+
 void set_cpus(boost::json::object& document, const std::string& list) {
   document["linux"].as_object()["resources"].as_object()["cpu"].as_object()["cpus"] = list;
 }
@@ -230,9 +234,13 @@ boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& 
   };
   spec_options.listen_fds = container.listen_fds;
   spec_options.create_hooks = !spec.hooks.create_container.empty();
+  for (const auto& limit : limits_without_effect(spec))
+    log(LogLevel::warning, "container " + container.id + ": linux.resources." + limit + "; it has no effect");
   auto document = make_guest_spec(spec, spec_options);
   if (auto* process = document["process"].if_object())
     confinement->guest_process(false, *process, document["linux"].as_object());
+  if (const auto& cpus = spec.linux.resources.cpuset_cpus; !cpus.empty())
+    guest_cpus(cpus, {host_cpus(), 1}); // how many the guest has is known later
   guest_sysctls = take_guest_sysctls(document["linux"].as_object(), config->runtime().guest_sysctls, !vm);
   container.linux_section = boost::json::serialize(document["linux"]);
   if (const auto* limits = document["linux"].as_object().if_contains("resources");
@@ -280,7 +288,7 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
 }
 
 CpuCounts Sandbox::Impl::count_cpus(agent_client::AgentClient& connected) const {
-  return {static_cast<unsigned>(::get_nprocs_conf()), connected.guest_details(short_deadline).vcpus_online()};
+  return {host_cpus(), connected.guest_details(short_deadline).vcpus_online()};
 }
 
 agent_client::v1::CreateHooks Sandbox::Impl::lend_to_hooks(Container& container, const oci::Spec& spec,

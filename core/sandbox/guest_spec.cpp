@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <linux/magic.h>
@@ -99,7 +100,8 @@ void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& ch
 bool has_network_sysctl(json::object& linux_section) {
   const json::object* sysctl = object_at(linux_section, "sysctl");
   return sysctl && std::any_of(sysctl->begin(), sysctl->end(), [](const auto& entry) {
-           return std::string_view(entry.key()).starts_with("net.");
+           const std::string_view name = entry.key();
+           return name.starts_with("net.") || name.starts_with("net/");
          });
 }
 
@@ -166,20 +168,58 @@ void give_guest_devices(json::object& document) {
   }
 }
 
+// Of linux.resources: what the guest's crun is not given, and why. Without a member: all of the section.
+struct LimitWithoutEffect {
+  const char* section;
+  const char* member;
+  const char* reason;
+};
+constexpr const char* not_in_version_2 = "the guest's cgroups are of version 2, which has no such limit";
+constexpr const char* of_the_host = "it is about devices of the host's";
+constexpr std::array<LimitWithoutEffect, 13> limits_left_out = {
+    {{"memory", "kernel", not_in_version_2},
+     {"memory", "kernelTCP", not_in_version_2},
+     {"memory", "disableOOMKiller", not_in_version_2},
+     {"memory", "swappiness", not_in_version_2},
+     {"memory", "useHierarchy", not_in_version_2},
+     {"memory", "checkBeforeUpdate", not_in_version_2},
+     {"cpu", "realtimeRuntime", not_in_version_2},
+     {"cpu", "realtimePeriod", not_in_version_2},
+     {"cpu", "mems", "the guest has memory nodes of its own"},
+     {"blockIO", nullptr, of_the_host},
+     {"network", nullptr, not_in_version_2},
+     {"rdma", nullptr, of_the_host},
+     {"hugepageLimits", nullptr, "the guest has no huge pages"}}};
+
+bool is_about_the_host(std::string_view cgroup_file) {
+  for (const std::string_view controller : {"io.", "cpuset.", "rdma.", "hugetlb."})
+    if (cgroup_file.starts_with(controller)) return true;
+  return false;
+}
+
 void edit_resources(json::object& linux_section) {
   json::object* resources = object_at(linux_section, "resources");
   if (!resources) return;
-  // Numbers of the host's disks, interfaces and CPUs mean nothing in the guest.
-  for (const char* key : {"blockIO", "network", "rdma", "hugepageLimits", "unified"})
-    resources->erase(key);
-  if (json::object* cpu = object_at(*resources, "cpu"))
-    for (const char* key : {"cpus", "mems", "realtimeRuntime", "realtimePeriod"})
-      cpu->erase(key);
-  if (json::object* memory = object_at(*resources, "memory"))
-    // The guest has no swap, and cgroup v2 no kernel memory limits.
-    for (const char* key : {"swap", "swappiness", "kernel", "kernelTCP", "disableOOMKiller", "useHierarchy",
-                            "checkBeforeUpdate"})
-      memory->erase(key);
+  for (const auto& limit : limits_left_out) {
+    if (!limit.member)
+      resources->erase(limit.section);
+    else if (json::object* section = object_at(*resources, limit.section))
+      section->erase(limit.member);
+  }
+  // The sandbox puts the guest's CPUs in their place.
+  if (json::object* cpu = object_at(*resources, "cpu")) cpu->erase("cpus");
+  if (json::object* unified = object_at(*resources, "unified"))
+    for (auto entry = unified->begin(); entry != unified->end();)
+      entry = is_about_the_host(entry->key()) ? unified->erase(entry) : entry + 1;
+}
+
+// Engines write these for "no limit".
+bool limits_nothing(const json::value& value) {
+  if (value.is_array()) return value.get_array().empty();
+  if (value.is_object())
+    return std::all_of(value.get_object().begin(), value.get_object().end(),
+                       [](const auto& member) { return limits_nothing(member.value()); });
+  return value.is_null() || value == json::value(false) || value == json::value(0);
 }
 
 void edit_linux(json::object& document, const GuestSpecOptions& options) {
@@ -254,10 +294,29 @@ std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::st
   return choices;
 }
 
+std::vector<std::string> limits_without_effect(const oci::Spec& spec) {
+  std::vector<std::string> words;
+  json::object document = spec.document;
+  json::object* linux_section = object_at(document, "linux");
+  json::object* resources = linux_section ? object_at(*linux_section, "resources") : nullptr;
+  if (!resources) return words;
+  for (const auto& limit : limits_left_out) {
+    const json::value* value = resources->if_contains(limit.section);
+    if (value && limit.member)
+      value = value->is_object() ? value->get_object().if_contains(limit.member) : nullptr;
+    if (!value || limits_nothing(*value)) continue;
+    words.push_back(std::string(limit.section) + (limit.member ? "." + std::string(limit.member) : "") +
+                    ": " + limit.reason);
+  }
+  if (const json::object* unified = object_at(*resources, "unified"))
+    for (const auto& [file, value] : *unified)
+      if (is_about_the_host(file)) words.push_back("unified." + std::string(file) + ": " + of_the_host);
+  return words;
+}
+
 json::object make_guest_spec(const oci::Spec& spec, const GuestSpecOptions& options) {
   json::object document = spec.document;
   edit_hooks(document, options);
-  if (is_privileged(document)) give_guest_devices(document);
   edit_linux(document, options);
   if (json::object* process = object_at(document, "process")) {
     edit_labels(*process, options);
@@ -270,6 +329,7 @@ void set_guest_paths(json::object& document, const oci::Spec& spec,
                      const std::vector<GuestMountChoice>& choices, const GuestPaths& paths) {
   document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
   edit_mounts(document, choices, paths);
+  if (is_privileged(document)) give_guest_devices(document);
 }
 
 json::object make_guest_process(json::object process, const GuestSpecOptions& options) {

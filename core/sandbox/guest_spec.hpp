@@ -59,6 +59,9 @@ struct GuestSpecOptions {
   std::uint32_t listen_fds = 0; // how many descriptors of socket activation the process gets
 };
 
+// Limits of `linux.resources` that the guest is not given, each with the reason: "memory.kernel: ...".
+std::vector<std::string> limits_without_effect(const oci::Spec& spec);
+
 // All but the paths of files, which are known when a storage plugin has them.
 boost::json::object make_guest_spec(const oci::Spec& spec, const GuestSpecOptions& options);
 

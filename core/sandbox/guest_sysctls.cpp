@@ -17,12 +17,10 @@ bool matches(std::string_view name, std::string_view pattern) {
 } // namespace
 
 bool is_namespaced_sysctl(std::string_view name) {
-  // namespaces(7): ipc, network, uts.
-  constexpr std::array<std::string_view, 13> patterns = {
-      "kernel.msgmax", "kernel.msgmnb",      "kernel.msgmni",   "kernel.msg_next_id",
-      "kernel.sem",    "kernel.sem_next_id", "kernel.shm*",     "fs.mqueue.*",
-      "net.*",         "kernel.domainname",  "kernel.hostname", "net/*",
-      "fs/mqueue/*"};
+  constexpr std::array<std::string_view, 12> patterns = {
+      "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni",     "kernel.sem",
+      "kernel.shmall", "kernel.shmmax", "kernel.shmmni",     "kernel.shm_rmid_forced",
+      "fs.mqueue.*",   "net.*",         "kernel.domainname", "kernel.hostname"};
   return std::any_of(patterns.begin(), patterns.end(),
                      [&](std::string_view pattern) { return matches(name, pattern); });
 }
@@ -36,7 +34,8 @@ std::map<std::string, std::string> take_guest_sysctls(boost::json::object& linux
   if (!sysctls) return taken;
   boost::json::object kept;
   for (const auto& [key, setting] : *sysctls) {
-    const std::string name(key);
+    std::string name(key);
+    std::replace(name.begin(), name.end(), '/', '.'); // sysctl(8) has both
     if (is_namespaced_sysctl(name)) {
       kept[key] = setting;
       continue;
@@ -54,7 +53,7 @@ std::map<std::string, std::string> take_guest_sysctls(boost::json::object& linux
           .hint("set it for the first container of the pod");
     if (!setting.is_string())
       throw Error(ErrorCode::invalid_argument, "set sysctl", name).because("its value is no string");
-    taken[name] = setting.as_string();
+    taken[std::string(key)] = setting.as_string();
   }
   *sysctls = std::move(kept);
   return taken;

@@ -10,8 +10,8 @@
 
 namespace nacre::sandbox {
 
-// True for those that crun writes itself (net.*, kernel.msg* and the like): the container's namespaces have
-// them.
+// True for those that crun writes itself, since the container's namespaces have them (crun(1), sysctl.c of it
+// has the list). `name` has dots.
 bool is_namespaced_sysctl(std::string_view name);
 
 // Takes the others out of `linux_section` and returns them, name to value. `allowed`: names, or beginnings

@@ -14,9 +14,13 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-std::string after_last_colon(const std::string& words) {
+std::size_t start_of_reason(const std::string& words) {
   const auto colon = words.rfind(": ");
-  return colon == std::string::npos ? words : words.substr(colon + 2);
+  return colon == std::string::npos ? 0 : colon + 2;
+}
+
+std::string reason_of(const std::string& words) {
+  return lower_case(words.substr(start_of_reason(words)));
 }
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
@@ -48,22 +52,22 @@ std::string runc_words(std::string words, const AskedProcess& asked) {
     return exec + "permission denied";
   // EPERM is crun's for a folder and a file without the right; runc's is Go's for both.
   if (words.starts_with("open executable: ")) {
-    const auto reason = lower_case(after_last_colon(words));
+    const auto reason = reason_of(words);
     return exec + (reason == "operation not permitted" ? "permission denied" : reason);
   }
   if (words.starts_with("chdir `") || words.starts_with("chdir to `"))
-    return "chdir to cwd (\"" + asked.cwd +
-           "\") set in config.json failed: " + lower_case(after_last_colon(words));
+    return "chdir to cwd (\"" + asked.cwd + "\") set in config.json failed: " + reason_of(words);
   if (words.starts_with("open /proc/sys/") || words.starts_with("open `/proc/sys/")) {
     std::erase(words, '`');
-    return "error during container init: " + lower_case(words);
+    return "error during container init: " + words.substr(0, start_of_reason(words)) + reason_of(words);
   }
   return "error during container init: " + in_host_paths(std::move(words), asked.paths);
 }
 
 void throw_if_refused(const Error& error, std::string_view operation, const AskedProcess& asked) {
   const std::string& words = error.cause();
-  if (words.starts_with("error running ") && words.find(" hook #") != std::string::npos)
+  if (words.starts_with("set sysctl ") ||
+      (words.starts_with("error running ") && words.find(" hook #") != std::string::npos))
     throw Refusal(error.code(), words);
   if (!words.starts_with(crun_mark)) return;
   Refusal refusal(error.code(), operation);

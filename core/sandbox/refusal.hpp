@@ -28,7 +28,8 @@ struct AskedProcess {
 // The guest's paths become the host's.
 std::string runc_words(std::string words, const AskedProcess& asked);
 
-// Throws a Refusal if `error`, the agent's answer, is one: of a hook as it is, of crun after `operation`
+// Throws a Refusal if `error`, the agent's answer, is one: of a hook or a sysctl as it is, of crun after
+// `operation`
 // ("exec failed: unable to start container process").
 void throw_if_refused(const Error& error, std::string_view operation, const AskedProcess& asked);
 

@@ -1,4 +1,5 @@
 // From a bundle to a virtual machine whose agent has answered.
+#include "sandbox/refusal.hpp"
 #include "sandbox/sandbox_impl.hpp"
 
 #include "agent_client/rpc_library.hpp"
@@ -236,7 +237,12 @@ void Sandbox::Impl::create_guest_sandbox(const oci::Spec& spec) {
   request.mutable_sysctls()->insert(guest_sysctls.begin(), guest_sysctls.end());
   for (auto& mount : storage->guest_mounts(vm->addresses()))
     *request.add_storages() = std::move(mount);
-  need_agent()->create_sandbox(request, guest_setup_deadline);
+  try {
+    need_agent()->create_sandbox(request, guest_setup_deadline);
+  } catch (const Error& error) {
+    throw_if_refused(error, {}, {}); // a sysctl
+    throw;
+  }
 }
 
 std::unique_ptr<launch::Holder> Sandbox::Impl::spawn_holder(const oci::Spec& spec) {

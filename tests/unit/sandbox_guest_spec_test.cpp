@@ -158,7 +158,7 @@ TEST_CASE("sysctls of the network come with the guest's own network namespace, s
 TEST_CASE("limits that the guest's kernel can enforce stay, those that mean the host go") {
   Made made;
   const auto& resources = made.linux_section()["resources"].as_object();
-  CHECK(resources.at("memory").as_object() == json::object{{"limit", 1000000}});
+  CHECK(resources.at("memory").as_object() == json::object{{"limit", 1000000}, {"swap", 2000000}});
   CHECK(resources.at("cpu").as_object() == json::object{{"shares", 5}});
   CHECK(resources.contains("pids"));
   CHECK(!resources.contains("blockIO"));
@@ -173,7 +173,9 @@ TEST_CASE("a privileged container has the guest's devices, not those that the en
   const auto document_with = [&](const std::string& rules) {
     auto copy = text;
     const auto spec = nacre::oci::parse_spec(copy.replace(copy.find("RULES"), 5, rules), "config.json", "/b");
-    return make_guest_spec(spec, {"c1", true, false});
+    auto document = make_guest_spec(spec, {"c1", true, false});
+    set_guest_paths(document, spec, choose_mounts(spec, "/b"), {"/r", {""}});
+    return document;
   };
   const auto type = [](json::object& document) {
     return document["mounts"].as_array()[0].at("type").as_string();
@@ -205,4 +207,21 @@ TEST_CASE("a bundle without a linux section gets one with its cgroup") {
       "config.json", "/b");
   auto document = make_guest_spec(spec, {"c1", true, false});
   CHECK(document["linux"].at("cgroupsPath").as_string() == "/nacre/c1");
+}
+
+TEST_CASE("limits that the guest is not given are told, those that mean no limit are not") {
+  const auto spec = nacre::oci::parse_spec(
+      R"({"ociVersion": "1.0.2", "root": {"path": "r"}, "linux": {"resources": {
+          "memory": {"limit": 5, "kernel": 7, "swap": 0, "disableOOMKiller": false},
+          "unified": {"memory.high": "5", "io.max": "8:0 rbps=1"}, "hugepageLimits": [],
+          "blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1}], "throttleWriteBpsDevice": []}}}})",
+      "config.json", "/b");
+  CHECK(
+      limits_without_effect(spec) ==
+      std::vector<std::string>{"memory.kernel: the guest's cgroups are of version 2, which has no such limit",
+                               "blockIO: it is about devices of the host's",
+                               "unified.io.max: it is about devices of the host's"});
+  auto document = make_guest_spec(spec, {"c1", true, false});
+  CHECK(json::serialize(document["linux"].at("resources")) ==
+        R"({"memory":{"limit":5,"swap":0},"unified":{"memory.high":"5"}})");
 }

@@ -18,12 +18,16 @@ boost::json::object section(const std::string& sysctls) {
 
 TEST_CASE("what a namespace has stays in config.json, what is the kernel's goes to the guest") {
   auto linux_section = section(R"({"net.ipv4.ip_forward": "1", "kernel.shmmax": "5", "vm.max_map_count": "9",
-                                   "fs.inotify.max_user_watches": "8", "fs.mqueue.msg_max": "7"})");
-  const auto taken = take_guest_sysctls(linux_section, {"vm.max_map_count", "fs.inotify.*"}, true);
-  CHECK(taken ==
-        std::map<std::string, std::string>{{"vm.max_map_count", "9"}, {"fs.inotify.max_user_watches", "8"}});
-  CHECK(boost::json::serialize(linux_section["sysctl"]) ==
-        R"({"net.ipv4.ip_forward":"1","kernel.shmmax":"5","fs.mqueue.msg_max":"7"})");
+                                   "fs.inotify.max_user_watches": "8", "fs.mqueue.msg_max": "7",
+                                   "net/core/somaxconn": "3", "vm/swappiness": "2"})");
+  const auto taken =
+      take_guest_sysctls(linux_section, {"vm.max_map_count", "fs.inotify.*", "vm.swappiness"}, true);
+  CHECK(taken == std::map<std::string, std::string>{{"vm.max_map_count", "9"},
+                                                    {"fs.inotify.max_user_watches", "8"},
+                                                    {"vm/swappiness", "2"}});
+  CHECK(
+      boost::json::serialize(linux_section["sysctl"]) ==
+      R"({"net.ipv4.ip_forward":"1","kernel.shmmax":"5","fs.mqueue.msg_max":"7","net/core/somaxconn":"3"})");
 }
 
 TEST_CASE("a sysctl that is not allowed is refused with the line to write") {

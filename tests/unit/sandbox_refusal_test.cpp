@@ -24,8 +24,8 @@ TEST_CASE("crun's reasons are told in runc's words") {
        "chdir to cwd (\"/cwd\") set in config.json failed: no such file or directory"},
       {"open `/proc/sys/net/x`: No such file or directory", "true",
        "error during container init: open /proc/sys/net/x: no such file or directory"},
-      {"open /proc/sys/net/x: No such file or directory", "true",
-       "error during container init: open /proc/sys/net/x: no such file or directory"},
+      {"open /proc/sys/net/Xa: No such file or directory", "true",
+       "error during container init: open /proc/sys/net/Xa: no such file or directory"},
       {"mount `/share/c/mounts/10` to `/share/c/rootfs/etc`: Not a directory", "true",
        "error during container init: mount `/ten` to `/root/etc`: Not a directory"},
   };
