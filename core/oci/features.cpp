@@ -5,8 +5,10 @@
 
 namespace nacre::oci {
 
-// What concerns the inside of the container is what crun in the guest does; seccomp notify is missing, since
-// its descriptor cannot leave the guest.
+// What concerns the inside of the container is what crun in the guest does (tests/vm/test_features.py tries
+// it): runc's options acl, iversion, lazytime, symfollow, loud and silent it does not know, of the recursive
+// ones about times the kernel refuses what it asks for. Seccomp notify is missing, since its descriptor
+// cannot leave the guest.
 std::string features_json() {
   std::string text = R"json({
   "ociVersionMin": "1.0.0",
@@ -22,7 +24,6 @@ std::string features_json() {
     "poststop"
   ],
   "mountOptions": [
-    "acl",
     "async",
     "atime",
     "bind",
@@ -31,38 +32,25 @@ std::string features_json() {
     "diratime",
     "dirsync",
     "exec",
-    "iversion",
-    "lazytime",
-    "loud",
     "mand",
-    "noacl",
     "noatime",
     "nodev",
     "nodiratime",
     "noexec",
-    "noiversion",
-    "nolazytime",
     "nomand",
     "norelatime",
     "nostrictatime",
     "nosuid",
-    "nosymfollow",
     "private",
-    "ratime",
     "rbind",
     "rdev",
-    "rdiratime",
     "relatime",
     "remount",
     "rexec",
-    "rnoatime",
     "rnodev",
-    "rnodiratime",
     "rnoexec",
     "rnorelatime",
-    "rnostrictatime",
     "rnosuid",
-    "rnosymfollow",
     "ro",
     "rprivate",
     "rrelatime",
@@ -70,17 +58,13 @@ std::string features_json() {
     "rrw",
     "rshared",
     "rslave",
-    "rstrictatime",
     "rsuid",
-    "rsymfollow",
     "runbindable",
     "rw",
     "shared",
-    "silent",
     "slave",
     "strictatime",
     "suid",
-    "symfollow",
     "sync",
     "tmpcopyup",
     "unbindable"
