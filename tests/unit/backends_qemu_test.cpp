@@ -289,6 +289,7 @@ namespace {
 struct Peer {
   sdk::Fd socket;
   std::promise<std::string> closed;
+  std::promise<void> first_event;
   std::vector<std::string> events;
   std::unique_ptr<Qmp> qmp;
 
@@ -297,7 +298,10 @@ struct Peer {
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     socket = sdk::Fd(ends[0]);
     qmp = std::make_unique<Qmp>(sdk::Fd(ends[1]));
-    qmp->listen({[this](std::string_view name, const json::object&) { events.emplace_back(name); },
+    qmp->listen({[this](std::string_view name, const json::object&) {
+                   events.emplace_back(name);
+                   if (events.size() == 1) first_event.set_value();
+                 },
                  [this](std::string_view reason) { closed.set_value(std::string(reason)); }});
   }
   void say(const std::string& text) const {
@@ -320,10 +324,11 @@ struct Peer {
 
 TEST_CASE("QMP: greeting, answers by id, errors in QEMU's words, events", "[qemu]") {
   Peer peer;
-  peer.say("{\"QMP\":{\"version\":{}}}\r\n{\"event\":\"RESUME\",\"timestamp\":{}}\r\n{\"return\":{},\"id\":1}"
+  peer.say("{\"QMP\":{\"version\":{}}}\r\n{\"return\":{},\"id\":1}\r\n{\"event\":\"RESUME\",\"timestamp\":{}}"
            "\r\n");
   const auto soon = within(5000);
   // The answer to an id that nobody has asked for yet is not taken for the answer of a later command.
+  peer.first_event.get_future().wait();
   std::thread qemu([&] {
     CHECK_THAT(peer.heard(), ContainsSubstring("qmp_capabilities"));
     peer.say("{\"return\":{},\"id\":1}\n");
