@@ -12,6 +12,8 @@ from .network import EmptyNetNs
 class NetworkedDocker(Docker):
     """A call is `docker`; `inside(...)` runs a command where dockerd is."""
 
+    more_words = []  # of dockerd
+
     def open(self):
         self.netns = self._exits.enter_context(EmptyNetNs())
         super().open()
@@ -28,7 +30,7 @@ class NetworkedDocker(Docker):
                  "--bip", "198.19.200.1/24", "--default-address-pool", "base=198.19.208.0/20,size=24",
                  "--userland-proxy=false",
                  "--cgroup-parent", group.name, "--exec-opt", "native.cgroupdriver=cgroupfs",
-                 "--storage-driver", "overlay2"]
+                 "--storage-driver", "overlay2", *self.more_words]
         for runtime, path in self.runtimes.items():
             words += ["--add-runtime", f"{runtime}={path}"]
         self.dockerd = self.daemon("dockerd", "/usr/sbin/dockerd", *words)

@@ -198,6 +198,10 @@ class Docker(Containerd):
         finally:
             self("rm", "--force", name).ok()
 
+    def inspect(self, name, field):
+        """Of a container: "State.ExitCode"."""
+        return self("inspect", "--format", "{{." + field + "}}", name).ok().out.strip()
+
     def cgroup_words(self):
         group = self._exits.enter_context(CgroupParent(f"/{place.mark}d"))
         return ["--cgroup-parent", group.name, "--exec-opt", "native.cgroupdriver=cgroupfs"]
