@@ -7,32 +7,13 @@
 #include "oci/state.hpp"
 #include "ttrpc/task_client.hpp"
 
-#include <array>
-#include <cerrno>
-#include <unistd.h>
-
 namespace nacre::cli {
 namespace {
 
 constexpr std::size_t most_bytes = 1 << 20;
 
-// Mostly a pipe.
-std::string read_stdin() {
-  std::string text;
-  std::array<char, 4096> chunk;
-  for (;;) {
-    const auto count = ::read(STDIN_FILENO, chunk.data(), chunk.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (check_errno(count, "read resources from standard input") == 0) return text;
-    text.append(chunk.data(), static_cast<std::size_t>(count));
-    if (text.size() > most_bytes)
-      throw Error(ErrorCode::invalid_argument, "read resources from standard input")
-          .because("larger than 1 MiB");
-  }
-}
-
 std::string read_resources(const std::string& path) {
-  if (path == "-") return read_stdin();
+  if (path == "-") return oci::read_standard_input(most_bytes, "read resources");
   const auto text = oci::read_file(path, most_bytes, "read resources");
   if (!text)
     throw Error(ErrorCode::not_found, "open " + path + ": no such file or directory"); // runc's words

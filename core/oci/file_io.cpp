@@ -21,6 +21,28 @@ void write_all(int fd, std::string_view text, std::string_view operation, const 
   }
 }
 
+Error too_large(std::size_t max_size, std::string_view operation, const std::string& name) {
+  return Error(ErrorCode::invalid_argument, operation, name)
+      .because("larger than " + std::to_string(max_size >> 20) + " MiB");
+}
+
+std::string read_to_end(int fd, std::size_t expected, std::size_t max_size, std::string_view operation,
+                        const std::string& name) {
+  std::string text;
+  text.resize(expected);
+  std::size_t length = 0;
+  for (;;) {
+    if (length == text.size()) text.resize(text.size() * 2);
+    const auto count = ::read(fd, text.data() + length, text.size() - length);
+    if (count < 0 && errno == EINTR) continue;
+    if (check_errno(count, operation, name) == 0) break;
+    length += static_cast<std::size_t>(count);
+    if (length > max_size) throw too_large(max_size, operation, name);
+  }
+  text.resize(length);
+  return text;
+}
+
 } // namespace
 
 std::optional<std::string> read_file(const std::string& path, std::size_t max_size,
@@ -35,24 +57,13 @@ std::optional<std::string> read_file(const std::string& path, std::size_t max_si
   check_errno(::fstat(fd.get(), &status), operation, path);
   if (!S_ISREG(status.st_mode))
     throw Error(ErrorCode::invalid_argument, operation, path).because("not a regular file");
-  const auto too_large = [&] {
-    return Error(ErrorCode::invalid_argument, operation, path)
-        .because("larger than " + std::to_string(max_size >> 20) + " MiB");
-  };
-  if (static_cast<std::uint64_t>(status.st_size) > max_size) throw too_large();
-  std::string text;
-  text.resize(static_cast<std::size_t>(status.st_size) + 1);
-  std::size_t length = 0;
-  for (;;) {
-    if (length == text.size()) text.resize(text.size() * 2);
-    const auto count = ::read(fd.get(), text.data() + length, text.size() - length);
-    if (count < 0 && errno == EINTR) continue;
-    if (check_errno(count, operation, path) == 0) break;
-    length += static_cast<std::size_t>(count);
-    if (length > max_size) throw too_large();
-  }
-  text.resize(length);
-  return text;
+  if (static_cast<std::uint64_t>(status.st_size) > max_size) throw too_large(max_size, operation, path);
+  return read_to_end(fd.get(), static_cast<std::size_t>(status.st_size) + 1, max_size, operation, path);
+}
+
+std::string read_standard_input(std::size_t max_size, std::string_view operation) {
+  if (::fcntl(STDIN_FILENO, F_GETFD) < 0) return "";
+  return read_to_end(STDIN_FILENO, 4096, max_size, operation, "standard input");
 }
 
 void replace_file(const std::string& path, std::string_view text, mode_t mode, std::string_view operation) {

@@ -13,6 +13,10 @@ namespace nacre::oci {
 std::optional<std::string> read_file(const std::string& path, std::size_t max_size,
                                      std::string_view operation);
 
+// Standard input to its end, which is the writer's close; empty when it is closed. Longer than `max_size` is
+// refused.
+std::string read_standard_input(std::size_t max_size, std::string_view operation);
+
 // Replaces the file at once: readers see the old text or the new one. What was written so far is removed when
 // writing fails.
 void replace_file(const std::string& path, std::string_view text, mode_t mode, std::string_view operation);

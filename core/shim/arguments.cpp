@@ -50,6 +50,7 @@ void require(const std::string& value, const char* option) {
 void check(const Arguments& arguments) {
   using Action = Arguments::Action;
   if (arguments.action == Action::info || arguments.action == Action::version) return;
+  if (arguments.action == Action::start) return; // standard input may say it
   require(arguments.id, "-id");
   const bool for_nacre = arguments.action == Action::sandbox || !arguments.state_dir.empty();
   if (for_nacre)

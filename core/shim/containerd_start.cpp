@@ -4,6 +4,7 @@
 #include "base/unix_socket.hpp"
 #include "oci/file_io.hpp"
 #include "oci/spec.hpp"
+#include "shim/bootstrap.hpp"
 #include "shim/pod.hpp"
 #include "shim/socket_dir.hpp"
 #include "ttrpc/client.hpp"
@@ -21,6 +22,7 @@ namespace nacre::shim {
 namespace {
 
 constexpr int listener_in_child = 3;
+constexpr std::size_t max_input = std::size_t{4} << 20;
 
 std::vector<std::string> child_arguments(const Arguments& arguments) {
   std::vector<std::string> words{"containerd-shim-nacre-v2",
@@ -85,15 +87,14 @@ std::string socket_of(const Arguments& arguments) {
 
 } // namespace
 
-std::string start_answer(const std::string& socket_path, const char* max_version) {
-  const std::string address = "unix://" + socket_path;
-  const int version = max_version ? std::atoi(max_version) : 0;
-  if (version < 2) return address;
-  return R"({"version":)" + std::to_string(std::min(version, 3)) + R"(,"address":")" + address +
-         R"(","protocol":"ttrpc"})";
-}
-
-void containerd_start(const Arguments& arguments) {
+void containerd_start(const Arguments& flags) {
+  // A person at a terminal has nothing to say.
+  const auto input =
+      ::isatty(STDIN_FILENO) ? "" : oci::read_standard_input(max_input, "read the start message");
+  const auto bootstrap = read_bootstrap(flags, input, std::getenv("MAX_SHIM_VERSION"));
+  const auto& arguments = bootstrap.arguments;
+  if (!bootstrap.events_address.empty()) // the sandbox process finds it there
+    ::setenv("TTRPC_ADDRESS", bootstrap.events_address.c_str(), 1);
   const auto socket = socket_of(arguments);
   const SocketDir lock;
   if (!ttrpc::somebody_listens(socket)) {
@@ -107,7 +108,7 @@ void containerd_start(const Arguments& arguments) {
   }
   // containerd before 1.7 reads this file when it is restarted.
   oci::replace_file("address", "unix://" + socket, 0600, "write");
-  std::cout << start_answer(socket, std::getenv("MAX_SHIM_VERSION")) << std::flush;
+  std::cout << start_answer(bootstrap, socket) << std::flush;
 }
 
 } // namespace nacre::shim

@@ -3,7 +3,7 @@
 
 #include "base/error.hpp"
 #include "shim/arguments.hpp"
-#include "shim/containerd_start.hpp"
+#include "shim/bootstrap.hpp"
 #include "shim/event_order.hpp"
 #include "shim/guest_metrics.hpp"
 #include "shim/pod.hpp"
@@ -11,6 +11,7 @@
 #include "shim/runtime_info.hpp"
 #include "shim/task_options.hpp"
 #include "ttrpc/address.hpp"
+#include "ttrpc/proto/bootstrap.pb.h"
 #include "ttrpc/proto/introspection.pb.h"
 #include "ttrpc/proto/runc.pb.h"
 #include "ttrpc/proto/runtimeoptions.pb.h"
@@ -85,11 +86,68 @@ TEST_CASE("the pod of a bundle is what the engine's annotations say") {
   CHECK_THROWS_AS(containerd_root("../x"), Error);
 }
 
+namespace {
+
+Arguments start_flags(const std::string& id, const std::string& namespace_name) {
+  Arguments flags;
+  flags.action = Arguments::Action::start;
+  flags.id = id;
+  flags.namespace_name = namespace_name;
+  flags.address = "/flag.sock";
+  return flags;
+}
+
+std::string start_message(const std::string& id, const std::string& namespace_name) {
+  containerd::runtime::bootstrap::v1::BootstrapParams message;
+  message.set_instance_id(id);
+  message.set_namespace_(namespace_name);
+  message.set_log_level(-8);
+  message.set_containerd_version("2.3.0");
+  message.set_containerd_ttrpc_address("/run/c.sock.ttrpc");
+  message.set_containerd_grpc_address("/run/c.sock");
+  return message.SerializeAsString();
+}
+
+} // namespace
+
 TEST_CASE("start answers a bare address unless containerd asks for more") {
-  CHECK(start_answer("/s", nullptr) == "unix:///s");
-  CHECK(start_answer("/s", "1") == "unix:///s");
-  CHECK(start_answer("/s", "2") == R"({"version":2,"address":"unix:///s","protocol":"ttrpc"})");
-  CHECK(start_answer("/s", "9") == R"({"version":3,"address":"unix:///s","protocol":"ttrpc"})");
+  const auto answer = [](const char* max_version) {
+    return start_answer(read_bootstrap(start_flags("c1", "ns"), "", max_version), "/s");
+  };
+  CHECK(answer(nullptr) == "unix:///s");
+  CHECK(answer("1") == "unix:///s");
+  CHECK(answer("2") == R"({"version":2,"address":"unix:///s","protocol":"ttrpc"})");
+  CHECK(answer("9") == R"({"version":3,"address":"unix:///s","protocol":"ttrpc"})");
+}
+
+TEST_CASE("start takes a message on standard input and answers with one") {
+  for (const auto& flags : {start_flags("c1", "ns"), start_flags("", "")}) {
+    const auto bootstrap = read_bootstrap(flags, start_message("c1", "ns"), "2");
+    CHECK(bootstrap.arguments.id == "c1");
+    CHECK(bootstrap.arguments.namespace_name == "ns");
+    CHECK(bootstrap.arguments.address == "/run/c.sock");
+    CHECK(bootstrap.arguments.debug);
+    CHECK(bootstrap.events_address == "/run/c.sock.ttrpc");
+    CHECK(start_answer(bootstrap, "/s") == std::string("\x08\x03\x12\x09unix:///s\x1a\x05ttrpc"));
+  }
+}
+
+TEST_CASE("start does not take a runtime's options for the message") {
+  runtimeoptions::v1::Options options;
+  options.set_config_path("/etc/x.toml");
+  containerd::runc::v1::Options runc;
+  runc.set_systemd_cgroup(true);
+  ttrpc::wire::Any packed;
+  packed.set_type_url("runtimeoptions.v1.Options");
+  packed.set_value(options.SerializeAsString());
+  const auto inputs = {packed.SerializeAsString(), runc.SerializeAsString(), start_message("other", "ns"),
+                       std::string("\xff\xff damaged"), std::string("plain text")};
+  for (const auto& input : inputs) {
+    const auto bootstrap = read_bootstrap(start_flags("c1", "ns"), input, "3");
+    CHECK(bootstrap.answer == Bootstrap::Answer::json);
+    CHECK(bootstrap.arguments.address == "/flag.sock");
+  }
+  CHECK_THROWS_AS(read_bootstrap(start_flags("", ""), "", nullptr), Error);
 }
 
 TEST_CASE("arguments come in containerd's form and in ours") {
