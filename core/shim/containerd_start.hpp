@@ -6,8 +6,8 @@
 
 namespace nacre::shim {
 
-// Runs in the bundle's folder; reads standard input to its end. What it prints to standard output is the answer to containerd, and nothing
-// else may be. Throws Error.
+// Runs in the bundle's folder; reads standard input to its end. What it prints to standard output is the
+// answer to containerd, and nothing else may be. Throws Error.
 void containerd_start(const Arguments& flags);
 
 } // namespace nacre::shim

@@ -327,6 +327,112 @@ TEST_CASE("which links are taken", "[tcfilter]") {
         "tcfilter leaves link \"tun0\" alone: it is a tun, which carries packets without Ethernet frames");
 }
 
+namespace {
+
+Fd inet_socket(const Namespace& space, int family, int type) {
+  Fd made;
+  test::in_netns(space.fd(), [&] { made = Fd(::socket(family, type | SOCK_CLOEXEC, 0)); });
+  REQUIRE(made.get() >= 0);
+  return made;
+}
+
+sockaddr_storage inet_address(const char* text, std::uint16_t port) {
+  sockaddr_storage address{};
+  auto& four = reinterpret_cast<sockaddr_in&>(address);
+  auto& six = reinterpret_cast<sockaddr_in6&>(address);
+  if (::inet_pton(AF_INET, text, &four.sin_addr) == 1) {
+    four.sin_family = AF_INET;
+    four.sin_port = htons(port);
+  } else {
+    REQUIRE(::inet_pton(AF_INET6, text, &six.sin6_addr) == 1);
+    six.sin6_family = AF_INET6;
+    six.sin6_port = htons(port);
+  }
+  return address;
+}
+
+void bind_to(const Fd& socket, const char* text, std::uint16_t port) {
+  const auto address = inet_address(text, port);
+  REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+}
+
+void connect_to(const Fd& socket, const char* text, std::uint16_t port) {
+  const auto address = inet_address(text, port);
+  REQUIRE(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+}
+
+void send_to(const Fd& socket, const char* text, std::uint16_t port, const std::string& words) {
+  const auto address = inet_address(text, port);
+  REQUIRE(::sendto(socket.get(), words.data(), words.size(), 0, reinterpret_cast<const sockaddr*>(&address),
+                   sizeof address) == static_cast<ssize_t>(words.size()));
+}
+
+} // namespace
+
+TEST_CASE("answers to the namespace's own sockets are theirs, and all else is the guest's", "[tcfilter]") {
+  Net net;
+  for (const auto* space : {&net.outside, &net.pod})
+    space->run(std::string("sysctl -qw net.ipv6.conf.") + (space == &net.pod ? "eth0" : "peer") +
+               ".disable_ipv6=0");
+  net.outside.run("ip addr add 198.18.0.1/30 dev peer");
+  net.outside.run("ip addr add fd00:1::1/64 dev peer nodad");
+  net.pod.run("ip addr add fd00:1::2/64 dev eth0 nodad");
+  test::TestHost host;
+  Pod pod(host);
+  const auto taps = pod.open(net.pod);
+  REQUIRE(pod.bind(net.link(), net.pod) == 0);
+  CHECK(host.log().empty());
+
+  const bool four = GENERATE(true, false);
+  const char* outside = four ? "198.18.0.1" : "fd00:1::1";
+  const char* inside = four ? "198.18.0.2" : "fd00:1::2";
+  const int family = four ? AF_INET : AF_INET6;
+  INFO(outside);
+
+  // Datagrams; that the first one arrives shows that neighbours are found too.
+  const auto server = inet_socket(net.outside, family, SOCK_DGRAM);
+  bind_to(server, outside, 53);
+  const auto asking = inet_socket(net.pod, family, SOCK_DGRAM);
+  bind_to(asking, inside, 40000);
+  connect_to(asking, outside, 53);
+  REQUIRE(::send(asking.get(), "question", 8, 0) == 8);
+  REQUIRE(arrives(server.get(), "question"));
+  send_to(server, inside, 40000, "answer");
+  CHECK(arrives(asking.get(), "answer"));
+
+  // A socket that is connected to nobody takes nothing away from the guest, nor does one with another peer.
+  const auto anybody = inet_socket(net.pod, family, SOCK_DGRAM);
+  bind_to(anybody, inside, 40001);
+  send_to(server, inside, 40001, "to nobody here");
+  CHECK(arrives(taps[0].get(), "to nobody here"));
+  const auto other = inet_socket(net.outside, family, SOCK_DGRAM);
+  bind_to(other, outside, 54);
+  send_to(other, inside, 40000, "from another port");
+  CHECK(arrives(taps[0].get(), "from another port"));
+
+  // Streams: one that the namespace opened, and none that it waits for.
+  const auto listener = inet_socket(net.outside, family, SOCK_STREAM);
+  bind_to(listener, outside, 53);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  const auto stream = inet_socket(net.pod, family, SOCK_STREAM);
+  connect_to(stream, outside, 53);
+  const Fd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  REQUIRE(::send(accepted.get(), "by stream", 9, 0) == 9);
+  CHECK(arrives(stream.get(), "by stream"));
+  const auto waiting = inet_socket(net.pod, family, SOCK_STREAM);
+  bind_to(waiting, inside, 80);
+  REQUIRE(::listen(waiting.get(), 1) == 0);
+  test::in_netns(net.outside.fd(), [&] {
+    const Fd caller(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const auto address = inet_address(inside, 80);
+    CHECK(::connect(caller.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0);
+    CHECK(errno == EINPROGRESS);
+    CHECK(arrives(taps[0].get(), std::string("\0\x50", 2))); // the guest's tap has the SYN
+    pollfd set{caller.get(), POLLOUT, 0};
+    CHECK(::poll(&set, 1, 100) == 0); // and nobody has answered it
+  });
+}
+
 // Run by the test below in a process of its own.
 TEST_CASE("undo helper", "[.undo-helper]") {
   test::TestHost host;

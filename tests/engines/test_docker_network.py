@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from harness.docker_network import NetworkedDocker
+from harness.name_server import NameServer
 from harness.network import LinkMonitor
 
 ASK = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 20 {} 80 | tail -n 1"
@@ -38,6 +39,17 @@ def test_containers_of_a_network_find_each_other_by_name(docker, peers):
         found = docker("exec", one, "nslookup", two, "127.0.0.11").out
         assert docker.address(two, network) in found, found
         assert docker("exec", one, "nslookup", "no-such-name.invalid", "127.0.0.11").code != 0
+
+
+def test_outside_names_come_from_a_server_on_the_network(docker):
+    """Docker's resolver asks it from within the container's namespace, whose frames the guest gets."""
+    server = "198.19.200.1"  # dockerd's own namespace on the default bridge
+    with docker.network() as network, NameServer(docker.netns.path, server, "203.0.113.7") as names, \
+            docker.ready("true", "--network", network, "--dns", server) as box:
+        for name in ("one.example", "two.example"):
+            found = docker("exec", box, "nslookup", name, "127.0.0.11").ok().out
+            assert "203.0.113.7" in found, found
+            assert name in names.asked
 
 
 def test_networks_are_connected_and_disconnected_while_it_runs(docker):

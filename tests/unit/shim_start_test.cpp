@@ -1,5 +1,5 @@
-// The action `start` and what comes after it, as each generation of containerd does it: the built program, over a Sandbox
-// that runs host processes.
+// The action `start` and what comes after it, as each generation of containerd does it: the built program,
+// over a Sandbox that runs host processes.
 #include "catch.hpp"
 #include "shim_event_server.hpp"
 
@@ -114,9 +114,8 @@ TEST_CASE("every generation of containerd starts a shim and runs a container") {
   const Bundle bundle;
   EventServer events(bundle.folder + "/events");
   const auto id = "c" + std::to_string(::getpid());
-  const std::vector<std::string> flags{
-      "-namespace", "nacre-test", "-address", bundle.folder + "/c.sock", "-publish-binary", "/bin/true", "-id",
-      id};
+  const std::vector<std::string> flags{"-namespace",      "nacre-test", "-address", bundle.folder + "/c.sock",
+                                       "-publish-binary", "/bin/true",  "-id",      id};
   const std::string events_address = "unix://" + bundle.folder + "/events";
   const char* service = ttrpc::task_service_v2;
   std::string socket;
@@ -135,7 +134,8 @@ TEST_CASE("every generation of containerd starts a shim and runs a container") {
     service = ttrpc::task_service_v3;
   }
   for (const bool with_flags : {true, false}) {
-    DYNAMIC_SECTION("2.3, which sends and takes a message, " << (with_flags ? "with" : "without") << " flags") {
+    DYNAMIC_SECTION("2.3, which sends and takes a message, " << (with_flags ? "with" : "without")
+                                                             << " flags") {
       containerd::runtime::bootstrap::v1::BootstrapParams message;
       message.set_instance_id(id);
       message.set_namespace_("nacre-test");

@@ -101,6 +101,7 @@ sdk::Binding TapEndpoint::bind(const sdk::Call& call, const sdk::Link& link, int
   }
   try {
     add_ingress_qdisc(*netlink_, tap_index_, tap_);
+    spare_answers_of(link);
     redirect(*netlink_, link.index, tap_index_, "the traffic of \"" + link.name + "\" to \"" + tap_ + "\"");
     redirect(*netlink_, tap_index_, link.index, "the traffic of \"" + tap_ + "\" to \"" + link.name + "\"");
   } catch (...) {
@@ -111,6 +112,17 @@ sdk::Binding TapEndpoint::bind(const sdk::Call& call, const sdk::Link& link, int
   binding.mac = link.mac;
   binding.mtu = mtu;
   return binding;
+}
+
+void TapEndpoint::spare_answers_of(const sdk::Link& link) {
+  try {
+    spare_answers(*netlink_, link.index, tap_index_, link.name);
+  } catch (const sdk::Error& failure) {
+    host_.warning(
+        "sockets of the network namespace itself get no answers by link \"" + link.name +
+        "\" while the guest has it (of them is Docker's resolver when it asks for outside names): " +
+        failure.what());
+  }
 }
 
 void TapEndpoint::unbind(const sdk::Call&) {

@@ -25,6 +25,8 @@ public:
   nacre_endpoint_stats stats() override;
 
 private:
+  void spare_answers_of(const sdk::Link& link);
+
   sdk::Host host_;
   sdk::Device device_;
   std::string tap_;

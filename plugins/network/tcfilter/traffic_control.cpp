@@ -1,5 +1,7 @@
 #include "traffic_control.hpp"
 
+#include "socket_filter.hpp"
+
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/tc_act/tc_mirred.h>
@@ -15,7 +17,7 @@ namespace nacre::tcfilter {
 namespace {
 
 // By its priority a filter is known as ours in a later process.
-constexpr std::uint16_t our_priority = 0x6e61;
+constexpr std::uint16_t our_priority = 0x6e61, before_ours = our_priority - 1;
 constexpr std::uint32_t ingress_handle = TC_H_MAKE(0xffff0000u, 0);
 
 struct FreeQdisc {
@@ -101,6 +103,11 @@ void redirect(const Netlink& netlink, std::uint32_t from, std::uint32_t to, cons
   const auto action = send_out_by(to);
   check_netlink(rtnl_u32_add_action(filter.get(), action.get()), "describe a filter");
   check_netlink(rtnl_cls_add(netlink.raw(), filter.get(), NLM_F_CREATE | NLM_F_EXCL), "redirect " + what);
+}
+
+void spare_answers(const Netlink& netlink, std::uint32_t from, std::uint32_t to, const std::string& name) {
+  const auto program = load_socket_filter(to);
+  attach_socket_filter(netlink, program.get(), from, before_ours, name); // which keeps the program
 }
 
 void remove_ingress_qdisc(const Netlink& netlink, std::uint32_t index, const std::string& name) {
