@@ -108,24 +108,49 @@ void GuestProcess::forget_holder_watch() {
 }
 
 void GuestProcess::forward_signal(int number) {
-  const auto agent = agent_();
-  if (!agent || exit_seen_) return;
+  if (exit_seen_) return;
   agent_client::v1::SignalProcessRequest request;
   request.set_container_id(container_id_);
   request.set_exec_id(exec_id_);
   request.set_signal(static_cast<std::uint32_t>(number));
-  agent->signal_process_async(request, signal_deadline, nullptr); // that it has ended meanwhile is fine
+  // That it has ended meanwhile is fine.
+  const auto call = [request](agent_client::AgentClient& agent, agent_client::AgentClient::Done done) {
+    agent.signal_process_async(request, signal_deadline, std::move(done));
+  };
+  if (number != SIGKILL) return forward(call);
+  if (const auto agent = agent_()) call(*agent, nullptr); // waits for nothing
 }
 
 void GuestProcess::forward_resize(std::uint16_t rows, std::uint16_t columns) {
-  const auto agent = agent_();
-  if (!agent) return;
   agent_client::v1::ResizePtyRequest request;
   request.set_container_id(container_id_);
   request.set_exec_id(exec_id_);
   request.set_rows(rows);
   request.set_columns(columns);
-  agent->resize_pty_async(request, signal_deadline, nullptr);
+  forward([request](agent_client::AgentClient& agent, agent_client::AgentClient::Done done) {
+    agent.resize_pty_async(request, signal_deadline, std::move(done));
+  });
+}
+
+// Calls that are under way together may be served in any order, and an older size or signal that comes after
+// a newer one would take its place.
+void GuestProcess::forward(Notice notice) {
+  notices_.push_back(std::move(notice));
+  if (!forwarding_) forward_next();
+}
+
+void GuestProcess::forward_next() {
+  const auto agent = agent_();
+  if (!agent) notices_.clear();
+  forwarding_ = !notices_.empty();
+  if (!forwarding_) return;
+  const auto notice = std::move(notices_.front());
+  notices_.pop_front();
+  notice(*agent, [weak = weak_from_this(), &loop = loop_](const std::optional<Error>&) {
+    loop.post([weak] {
+      if (const auto self = weak.lock()) self->forward_next();
+    });
+  });
 }
 
 void GuestProcess::holder_died() {

@@ -12,6 +12,7 @@
 #include "sandbox/sandbox.hpp"
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -77,6 +78,9 @@ private:
   void forget_holder_watch();
   void forward_signal(int number);
   void forward_resize(std::uint16_t rows, std::uint16_t columns);
+  using Notice = std::function<void(agent_client::AgentClient&, agent_client::AgentClient::Done)>;
+  void forward(Notice notice); // after those before it are done
+  void forward_next();
   void holder_died();
   void finish_if_drained();
   void watch_readers();
@@ -94,6 +98,8 @@ private:
   std::uint64_t delivered_before_ = 0;
   agent_client::IoLoop::Id holder_watch_ = 0;
   std::unique_ptr<launch::Holder> holder_;
+  std::deque<Notice> notices_; // on the loop's thread, for the guest
+  bool forwarding_ = false;    // on the loop's thread: one is under way
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
