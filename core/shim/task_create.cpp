@@ -29,16 +29,17 @@ std::uint64_t monotonic_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// False: it exists. The last container of a namespace removes the folders above its own: then they are made
-// again.
+// False: it exists. The last container of a namespace removes the folders above its own, which may be between
+// any two steps here: then they are made again.
 bool make_folder_in(const std::string& parent, const std::string& path) {
   for (int attempt = 1;; ++attempt) {
     std::error_code error;
     std::filesystem::create_directories(parent, error);
-    if (error) throw Error::from_errno(error.value(), "make folder", parent);
-    if (::mkdir(path.c_str(), 0700) == 0) return true;
-    if (errno == EEXIST) return false;
-    if (errno != ENOENT || attempt == 10) throw_errno("make state folder", path);
+    const bool gone_again = error == std::errc::no_such_file_or_directory;
+    if (error && !gone_again) throw Error::from_errno(error.value(), "make folder", parent);
+    if (!error && ::mkdir(path.c_str(), 0700) == 0) return true;
+    if (!error && errno == EEXIST) return false;
+    if ((!gone_again && errno != ENOENT) || attempt == 100) throw_errno("make state folder", path);
   }
 }
 
