@@ -15,10 +15,12 @@ using namespace nacre::sdk;
 constexpr std::int64_t default_message_bytes = 512 * 1024;
 
 // Which cache (Documentation/filesystems/9p.rst of the guest's kernel):
-//   none   reads and writes go to the host; a shared writable mmap fails, so databases and many builds do
-//   mmap   the same, but mapped files have pages in the guest: every program runs, and what the host changes
-//   is seen loose  pages and names stay in the guest: fast, but files that the host changes meanwhile are not
-//   seen
+//   none    reads and writes go to the host; a shared writable mmap fails, so databases and many builds do
+//   mmap    the same, but mapped files have pages in the guest: every program runs, and what the host changes
+//   is
+//           seen
+//   loose   pages and names stay in the guest: fast, but what the host changes meanwhile is not seen
+//   fscache as loose, with pages kept on a disk of the guest
 // `mmap` is the one under which a container behaves as on the host itself, so it is the default.
 constexpr char options_schema[] = R"json([
 {"key":"msize_9p","type":"integer","default":524288,"min":4096,"max":16777216,"help":"largest 9p message in bytes; the guest's kernel uses at most 512000"},
@@ -85,7 +87,12 @@ private:
   }
 
   std::vector<std::string> mount_options() const {
-    return {"trans=virtio", "version=9p2000.L", "msize=" + std::to_string(message_bytes_), "cache=" + cache_};
+    std::vector<std::string> options = {"trans=virtio", "version=9p2000.L",
+                                        "msize=" + std::to_string(message_bytes_), "cache=" + cache_};
+    // From Linux 6.4 on cache=mmap reads through pages as well, and those go stale when the host writes into
+    // the file. Older kernels pass over the word.
+    if (cache_ == "mmap") options.emplace_back("directio");
+    return options;
   }
 
   std::int64_t message_bytes_;
