@@ -208,7 +208,7 @@ void Config::check_guest(Problems& problems) {
   if (const auto* table = document_.find(name))
     for (const auto& [key, setting] : table->settings)
       if (std::any_of(guest_schema().begin(), guest_schema().end(),
-                      [&](const auto& item) { return item.key == key; }))
+                      [&wanted = key](const auto& item) { return item.key == wanted; }))
         own.settings[key] = setting;
   guest_table_ = check_table(name, &own, guest_schema(), {}, problems);
 

@@ -112,6 +112,7 @@ TEST_CASE("every problem of a file is reported in one run, with its place") {
 
 TEST_CASE("refusals of single values") {
   CHECK_THAT(problems_of("[runtime\n"), ContainsSubstring("/etc/c.toml:1:9: not valid TOML"));
+  CHECK_THAT(problems_of("[\n]\n"), ContainsSubstring("/etc/c.toml:1:2: not valid TOML"));
   CHECK_THAT(problems_of(""), ContainsSubstring("[runtime] hypervisor is not set"));
   CHECK_THAT(problems_of("[runtime]\nhypervisor = \"../x\"\nnetwork=\"n\"\nstorage=\"s\"\n"),
              ContainsSubstring("cannot be a plugin's name"));
