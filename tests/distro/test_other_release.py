@@ -7,34 +7,19 @@ import subprocess
 
 import pytest
 from harness import place
+from harness.release import OTHER, on
 
 # Output and exit codes, network, seccomp, sysctls and cgroups through this QEMU, kernel and crun; and its engines, all but
 # like_runc and docker_daemon, which take five minutes each.
-TESTS = (r"^(vm\.(guest_settings|life|network|seccomp)"
+TESTS = (r"^(vm\.(guest_settings|life|network|seccomp|shares)"
          r"|engines\.(containerd|cri|ctr_protocol|ctr_verbs|docker|docker_life|docker_live|docker_network|docker_shim|docker_swarm|podman|podman_pods|runc))$")
-
-
-def own_release():
-    return re.search(r"^VERSION_CODENAME=(\w+)", open("/etc/os-release").read(), re.M)[1]
-
-
-RELEASE = {"bookworm": "13", "trixie": "12"}[own_release()]
-
-
-def on(*command, offline=False, timeout=2400):
-    words = [place.source / "tools/dev", "on", RELEASE, *(["--offline"] if offline else []), "--", *command]
-    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, text=True, timeout=timeout,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    print(done.stdout[-8000:])
-    assert done.returncode == 0, f"{' '.join(command)} on Debian {RELEASE}: exit code {done.returncode}"
-    return done.stdout
 
 
 def test_the_demo_shows_a_guest_with_the_kernel_of_that_release():
     out = on("tools/dev", "demo")
     greeting = re.search(r"^Hello from demo, kernel (\S+), as root", out, re.M)
     assert greeting, "the container said nothing"
-    kernel = {"12": "6.1.", "13": "6.12."}[RELEASE]
+    kernel = {"12": "6.1.", "13": "6.12."}[OTHER]
     assert greeting[1].startswith(kernel)
 
 
@@ -50,7 +35,7 @@ def test_containers_run():
 @pytest.mark.parametrize("way_out", ["exit 7", "kill -9 $$"])
 def test_what_a_command_changes_there_is_gone_and_nobody_is_left(way_out):
     """The root is as it was made at each start, and the exit code is the command's."""
-    words = [str(place.source / "tools/dev"), "on", RELEASE, "--", "sh", "-c",
+    words = [str(place.source / "tools/dev"), "on", OTHER, "--", "sh", "-c",
              f"test ! -e /etc/seen || exit 9; touch /etc/seen; sleep 1000 & {way_out}"]
     for _ in range(2):
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)

@@ -6,6 +6,7 @@ import subprocess
 
 from harness.engines import IMAGE
 from harness.place import fresh_name
+from harness.runtime import write_configuration
 
 RUNTIME = ["--runtime", "io.containerd.nacre.v2"]
 
@@ -15,6 +16,16 @@ def test_run(ctr):
     assert done.code == 7, done
     assert done.out.strip() not in ("", os.uname().release)
     assert "err\n" in done.err
+
+
+def test_a_configuration_of_the_container_s_own(ctr):
+    """Its options name the file (ConfigPath in containerd's configuration)."""
+    path = write_configuration(ctr.folder / "small.toml", {"hypervisor.qemu.default_memory": 200})
+    show = ["sh", "-c", "awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo"]
+    own = ctr("run", "--rm", *RUNTIME, "--runtime-config-path", path, IMAGE, fresh_name(), *show).ok()
+    assert 100 < int(own.out) < 200
+    missing = ctr("run", "--rm", *RUNTIME, "--runtime-config-path", "/no/such.toml", IMAGE, fresh_name(), *show)
+    assert missing.code == 1 and "/no/such.toml" in missing.err, missing
 
 
 def test_a_task_execs_and_is_killed(ctr):

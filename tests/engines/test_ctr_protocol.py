@@ -159,7 +159,8 @@ def test_a_signal_to_what_has_ended_is_not_found(ctr):
     with ctr.events():  # by now it has ended, or its end is on its way
         pass
     again = ctr("task", "kill", "ended")
-    assert again.code == 1 and "process already finished: not found" in again.err
+    # containerd from 2.0 on says no more than the words.
+    assert again.code == 1 and again.err.strip().removesuffix(": not found").endswith("process already finished"), again
     ctr("task", "delete", "ended").ok()
     ctr("container", "delete", "ended").ok()
 

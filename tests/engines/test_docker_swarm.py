@@ -52,10 +52,11 @@ def test_two_replicas_and_a_peer_on_runc(request, endpoint_mode):
         names = {events.stdout.readline().strip() for _ in range(2)}
         events.kill()
     assert len(names) == 2
-    for runtime in ("runc", "nacre"):
-        done = docker("run", "--rm", "--runtime", runtime, "--network", network, IMAGE, "sh", "-c", fetch(service, endpoint_mode),
-                      timeout=240)
-        answers = done.ok().out.splitlines()
+    # Where virtual addresses are tested each virtual machine costs a minute: one of the replicas asks there.
+    callers = [["run", "--rm", "--runtime", "runc", "--network", network, IMAGE],
+               ["exec", min(names)] if endpoint_mode == "vip" else ["run", "--rm", "--network", network, IMAGE]]
+    for caller in callers:
+        answers = docker(*caller, "sh", "-c", fetch(service, endpoint_mode), timeout=240).ok().out.splitlines()
         replicas = ["from replica-1", "from replica-2"]
         assert sorted(answers[:2]) == replicas
         assert answers[2:] == replicas if endpoint_mode == "vip" else answers[2] in replicas

@@ -298,8 +298,11 @@ class CgroupParent:
 
     @staticmethod
     def _roots():
-        """One a hierarchy; none where version 2 is alone."""
-        return [str(folder) for folder in Path("/sys/fs/cgroup").iterdir() if (folder / "cgroup.procs").exists()
+        """One a hierarchy."""
+        top = Path("/sys/fs/cgroup")
+        if (top / "cgroup.controllers").exists():  # version 2 alone
+            return [str(top)]
+        return [str(folder) for folder in top.iterdir() if (folder / "cgroup.procs").exists()
                 and ((folder / "tasks").exists() or folder.name == "unified")]
 
     def _folders(self):

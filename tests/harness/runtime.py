@@ -173,20 +173,7 @@ class Nacre:
     # -- configuration
 
     def configure(self, edits, base=None):
-        """Writes a configuration file: the installed one with edits like {"runtime.network": ["null"]}."""
-        base = base or place.stage / "etc/nacre/configuration.toml"
-        settings = tomllib.loads(Path(base).read_text())
-        for dotted, value in edits.items():
-            *tables, key = dotted.split(".")
-            table = settings
-            for name in tables:
-                table = table.setdefault(name, {})
-            if value is None:
-                table.pop(key, None)
-            else:
-                table[key] = value
-        self.config_path = self.folder / "configuration.toml"
-        self.config_path.write_text(to_toml(settings))
+        self.config_path = write_configuration(self.folder / "configuration.toml", edits, base)
         return self.config_path
 
     # -- the end
@@ -209,6 +196,22 @@ class Nacre:
 
 def _text(data):
     return data.decode(errors="replace") if isinstance(data, bytes) else data
+
+
+def write_configuration(path, edits, base=None):
+    """Writes a configuration file: the installed one with edits like {"runtime.network": ["null"]}. Returns the path."""
+    settings = tomllib.loads(Path(base or place.stage / "etc/nacre/configuration.toml").read_text())
+    for dotted, value in edits.items():
+        *tables, key = dotted.split(".")
+        table = settings
+        for name in tables:
+            table = table.setdefault(name, {})
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value
+    path.write_text(to_toml(settings))
+    return path
 
 
 def to_toml(settings, prefix=""):
