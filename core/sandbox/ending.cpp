@@ -112,6 +112,14 @@ void Sandbox::Impl::vm_died(const std::string& how) {
   });
 }
 
+// A helper (virtiofsd ...) serves what the guest has mounted or sends through: without it the guest would
+// hang there. The VMM's own end is told by its plugin; helpers end with its connection.
+void Sandbox::Impl::process_ended(const std::string& role, const std::string& how) {
+  if (role == "vmm" || !processes->ending("vmm").empty()) return;
+  const auto words = processes->last_words(role, 800);
+  vm_died("its helper " + role + " " + how + (words.empty() ? "" : ", which wrote last: " + words));
+}
+
 void Sandbox::Impl::lose_processes() {
   std::vector<std::shared_ptr<GuestProcess>> processes_left;
   std::string why;

@@ -98,15 +98,21 @@ void HostProcesses::watch(Entry& entry) {
 }
 
 void HostProcesses::ended(int pid) {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(pid);
-  if (found == entries_.end()) return;
-  auto& entry = *found->second;
-  loop_.remove(entry.watch);
-  entry.watch = 0;
-  if (const auto status = entry.process.try_wait()) entry.ending = describe(*status);
-  if (entry.record != 0) journal_.done(entry.record);
-  entry.record = 0;
+  std::string role, how;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(pid);
+    if (found == entries_.end()) return;
+    auto& entry = *found->second;
+    loop_.remove(entry.watch);
+    entry.watch = 0;
+    if (const auto status = entry.process.try_wait()) entry.ending = describe(*status);
+    if (entry.record != 0) journal_.done(entry.record);
+    entry.record = 0;
+    role = entry.role;
+    how = entry.ending.empty() ? "ended" : entry.ending;
+  }
+  if (told_ended_) told_ended_(role, how);
 }
 
 void HostProcesses::signal(int pid, int number) {

@@ -34,6 +34,10 @@ public:
   void set_cgroup(std::vector<std::string> procs_files) { cgroup_procs_ = std::move(procs_files); }
   void set_pod_mounts(int namespace_fd) { pod_mounts_fd_ = namespace_fd; } // borrowed
   void set_confine(Confine confine) { confine_ = std::move(confine); }
+  // Told on the loop's thread of the end of a process that was not asked to: its role, and how ("was killed
+  // by signal 9"). Set before the first spawn.
+  using Ended = std::function<void(const std::string& role, const std::string& how)>;
+  void set_ended(Ended ended) { told_ended_ = std::move(ended); }
 
   // For plugin::HostEnvironment. From any thread.
   plugin::SpawnedProcess spawn(const plugin::Limits& limits, plugin::SpawnRequest request);
@@ -66,6 +70,7 @@ private:
   std::vector<std::string> cgroup_procs_;
   int pod_mounts_fd_ = -1;
   Confine confine_;
+  Ended told_ended_;
   std::mutex mutex_;
   std::map<int, std::unique_ptr<Entry>> entries_; // under mutex_
 };

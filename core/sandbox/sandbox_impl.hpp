@@ -97,8 +97,9 @@ struct Sandbox::Impl {
   void run_poststop(Container& container) noexcept;
   void leave_home_of(Container& container);
   ProcessState delete_exec(const std::string& container_id, const std::string& exec_id);
-  void end_pod_with(const GuestProcess& process); // on the loop's thread
-  void vm_died(const std::string& how);           // on the loop's thread
+  void end_pod_with(const GuestProcess& process);                      // on the loop's thread
+  void vm_died(const std::string& how);                                // on the loop's thread
+  void process_ended(const std::string& role, const std::string& how); // the same; of a host process
   void lose_processes();
   void end_vm() noexcept;     // VM, helpers, mounts, NICs
   void remove_pod() noexcept; // and what is left on the host: cgroup, folder, journal

@@ -106,6 +106,7 @@ void Sandbox::Impl::make_journal() {
   environment.journal = journal.get();
   environment.pod_folder = folder->plugins();
   processes = std::make_unique<HostProcesses>(spawner, loop, *journal);
+  processes->set_ended([this](const std::string& role, const std::string& how) { process_ended(role, how); });
   confinement = std::make_unique<Confinement>(plugins->securities, sandbox_id);
   processes->set_confine([this](const plugin::SpawnRequest& request, launch::ProcessPlan& process_plan) {
     confinement->confine(request, process_plan);

@@ -8,10 +8,16 @@ import pytest
 from harness import place
 
 
+@pytest.fixture(scope="module", params=["9p", "virtio-fs"], autouse=True)
+def storage(request, module_nacre):
+    module_nacre.configure({"runtime.storage": [request.param]})
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def shared(module_nacre):
+def shared(module_nacre, storage):
     """The folder that the box has as /data."""
-    folder = module_nacre.folder / "data"
+    folder = module_nacre.folder / f"data-{storage}"
     folder.mkdir()
     return folder
 
@@ -20,7 +26,7 @@ def shared(module_nacre):
 def box(module_nacre, shared):
     bundle = module_nacre.bundle("trap 'exit 0' TERM; sleep 100000 & wait")
     bundle.spec["mounts"].append({"destination": "/data", "type": "bind", "source": str(shared), "options": ["rbind"]})
-    shutil.copy2(place.build / "tests/vm/mapped-file", bundle.rootfs / "bin")
+    shutil.copy2(place.build / "tests/vm/file-user", bundle.rootfs / "bin")
     container = module_nacre.create(bundle.write()).start()
     yield container
     container.delete(force=True).ok()
@@ -40,7 +46,8 @@ def content(box, name):
 LINES = "".join(f"198.19.0.{number} name{number}\n" for number in range(200))
 
 
-def test_a_mounted_file_that_grows_between_create_and_start_is_whole(nacre):
+def test_a_mounted_file_that_grows_between_create_and_start_is_whole(nacre, storage):
+    nacre.configure({"runtime.storage": [storage]})
     hosts = nacre.folder / "hosts"
     hosts.write_text("127.0.0.1 localhost\n")
     bundle = nacre.bundle("wc -c < /etc/hosts; cat /etc/hosts")
@@ -88,8 +95,8 @@ def test_what_the_guest_writes_is_on_the_host_at_once(box, shared):
 
 def test_a_shared_mapping_reads_and_writes_the_file(box, shared):
     (shared / "mapped").write_text("AAAA and more\n")
-    assert box.exec("mapped-file", "/data/mapped", "BBBB").ok().out == "AAAA\nBBBB\n"
+    assert box.exec("file-user", "map", "/data/mapped", "BBBB").ok().out == "AAAA\nBBBB\n"
     assert (shared / "mapped").read_text() == "BBBB and more\n"
     in_place(shared / "mapped", "CCCC and more\n")
-    assert box.exec("mapped-file", "/data/mapped", "DDDD").ok().out == "CCCC\nDDDD\n"
+    assert box.exec("file-user", "map", "/data/mapped", "DDDD").ok().out == "CCCC\nDDDD\n"
     assert content(box, "mapped") == "DDDD and more\n"

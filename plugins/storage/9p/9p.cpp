@@ -1,9 +1,8 @@
 // Storage `9p`: one folder of the pod is shared with the guest by the VMM itself, over virtio-9p. Rootfs and
 // mounts are put into that folder, so containers can come and go while the guest runs, though the share
 // itself is there from boot.
+#include <nacre/sdk/shares.hpp>
 #include <nacre/sdk/storage.hpp>
-
-#include <sys/stat.h>
 
 namespace {
 
@@ -39,25 +38,7 @@ public:
 
   DeviceNeeds needs() override { return {1u << NACRE_DEVICE_SHARE, 0}; }
 
-  Claim claim(const MountRequest& request) override {
-    switch (request.source_kind) {
-    case NACRE_SOURCE_FOLDER:
-    case NACRE_SOURCE_FILE:
-      return Claim::yes();
-    case NACRE_SOURCE_BLOCK:
-      if (is_folder(request.source)) return Claim::yes(); // a mounted disk is a folder as any other
-      return Claim::no(
-          "9p shares files and folders; a block device in the guest needs a storage plugin for disks");
-    case NACRE_SOURCE_CHAR:
-      return Claim::no("a character device works in its own kernel only, not over 9p");
-    case NACRE_SOURCE_SOCKET:
-      return Claim::no("a socket connects processes of one kernel only, not over 9p");
-    case NACRE_SOURCE_FIFO:
-      return Claim::no("a fifo connects processes of one kernel only, not over 9p");
-    default:
-      return Claim::no("9p shares files and folders only");
-    }
-  }
+  Claim claim(const MountRequest& request) override { return claim_for_share(request, "9p"); }
 
   StoragePlan prepare(const Call&, const StoragePod& pod) override {
     StoragePlan plan;
@@ -81,11 +62,6 @@ public:
   }
 
 private:
-  static bool is_folder(const std::string& path) {
-    struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-  }
-
   std::vector<std::string> mount_options() const {
     std::vector<std::string> options = {"trans=virtio", "version=9p2000.L",
                                         "msize=" + std::to_string(message_bytes_), "cache=" + cache_};
