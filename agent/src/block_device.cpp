@@ -1,9 +1,9 @@
 #include "block_device.hpp"
 
+#include "device_path.hpp"
 #include "device_wait.hpp"
 #include "error.hpp"
 #include "modules.hpp"
-#include "pci_path.hpp"
 
 #include <optional>
 #include <sys/stat.h>

@@ -36,7 +36,7 @@ Greeting answer_hello(const std::string& hello, bool resumed) {
     reply.set_message("the guest's agent " + std::string(agent_version) + " speaks version " +
                       std::to_string(protocol_version) + " of its protocol, the host " +
                       std::to_string(request.lowest_version()) + " to " +
-                      std::to_string(request.highest_version()) + ": build both from one release");
+                      std::to_string(request.highest_version()));
   } else {
     greeting.accepted = true;
     std::ranges::copy(request.next_key(), greeting.next_key.begin());

@@ -37,14 +37,25 @@ bool exists(const char* path) {
   return ::stat(path, &info) == 0;
 }
 
+// One that is neither in the image nor in the kernel would leave the host waiting for nothing.
+void need_driver(Modules& modules, const std::string& module, const std::string& driver_folder) {
+  modules.need(module);
+  if (exists(driver_folder.c_str())) return;
+  throw Error(Code::not_found,
+              "kernel module " + quoted(module) +
+                  " is neither in its initrd nor built into its kernel; set initrd to one that "
+                  "was made for this kernel");
+}
+
 void load_channel_modules(Modules& modules, bool vsock) {
+  const bool has_pci = exists("/sys/bus/pci/devices/0000:00:00.0");
+  if (has_pci) need_driver(modules, "virtio_pci", "/sys/bus/pci/drivers/virtio-pci");
   // A PCI-less machine (microvm, Firecracker) names its virtio-mmio devices on the command line or in ACPI
   // tables.
-  if (exists("/sys/bus/pci/devices/0000:00:00.0")) modules.need("virtio_pci");
-  if (exists("/sys/bus/platform/devices/LNRO0005:00") || !exists("/sys/bus/pci/devices/0000:00:00.0")) {
-    modules.need("virtio_mmio");
-  }
-  modules.need(vsock ? "vmw_vsock_virtio_transport" : "virtio_console");
+  if (!has_pci || exists("/sys/bus/platform/devices/LNRO0005:00"))
+    need_driver(modules, "virtio_mmio", "/sys/bus/platform/drivers/virtio-mmio");
+  const std::string port = vsock ? "vmw_vsock_virtio_transport" : "virtio_console";
+  need_driver(modules, port, "/sys/bus/virtio/drivers/" + port);
 }
 
 void serve_channel(bool vsock, RpcServer& server, std::atomic<std::size_t>& window) {

@@ -114,7 +114,11 @@ void Modules::load(std::string_view name, const Module& module, const std::strin
   if (!file) throw system_error("cannot open kernel module", module.file);
   // EEXIST: it is there already, e.g. loaded by an own init before this one.
   if (::syscall(SYS_finit_module, file.get(), parameters.c_str(), 0) < 0 && errno != EEXIST) {
-    throw system_error("cannot load kernel module", name);
+    const bool other_kernel = errno == ENOEXEC;
+    const auto error = system_error("cannot load kernel module", name);
+    if (!other_kernel) throw error;
+    throw Error(error.code(),
+                std::string(error.what()) + "; set initrd to one that was made for this kernel");
   }
   loaded_.emplace(name);
 }

@@ -1,10 +1,10 @@
 #include "network.hpp"
 
+#include "device_path.hpp"
 #include "device_wait.hpp"
 #include "file.hpp"
 #include "modules.hpp"
 #include "netlink.hpp"
-#include "pci_path.hpp"
 #include "timeline.hpp"
 
 #include <cerrno>
@@ -113,7 +113,8 @@ Link find_link(nl_sock* socket, const v1::Interface& wanted) {
   if (wanted.device_path().empty()) return find_by_mac(socket, wanted.mac());
   const auto name = virtio_child(wanted.device_path(), "net");
   auto link = name ? find_by_name(socket, *name) : Link();
-  if (link && mac_of(link.get()) != wanted.mac()) link.reset(); // renamed meanwhile: another one has the name
+  if (link && !wanted.assign_mac() && mac_of(link.get()) != wanted.mac())
+    link.reset(); // renamed meanwhile: another one has the name
   return link;
 }
 
@@ -135,6 +136,11 @@ Link configure_link(nl_sock* socket, const v1::Interface& wanted) {
     link = find_by_name(socket, wanted.name());
     if (!link) throw Error(Code::internal, "interface " + quoted(wanted.name()) + " went away");
   }
+  if (mac_of(link.get()) != wanted.mac())
+    change(socket, link.get(), "MAC " + mac_text(wanted.mac()), [&](rtnl_link* changes) {
+      const RawAddress mac(nl_addr_build(AF_LLC, wanted.mac().data(), wanted.mac().size()));
+      rtnl_link_set_addr(changes, mac.get());
+    });
   const auto mtu = wanted.mtu() == 0 ? rtnl_link_get_mtu(link.get()) : wanted.mtu();
   if (mtu != rtnl_link_get_mtu(link.get())) {
     change(socket, link.get(), "MTU " + std::to_string(mtu),

@@ -1,5 +1,6 @@
 #include "channel.hpp"
 
+#include "device_wait.hpp"
 #include "error.hpp"
 #include "greeting.hpp"
 
@@ -7,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <optional>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -77,9 +79,17 @@ private:
   bool resumed_ = false;
 };
 
+bool has_local_address() {
+  const UniqueFd device(::open("/dev/vsock", O_RDONLY | O_CLOEXEC));
+  unsigned cid = VMADDR_CID_ANY;
+  return device && ::ioctl(device.get(), IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) == 0 && cid != VMADDR_CID_ANY;
+}
+
 } // namespace
 
 std::unique_ptr<Channel> open_vsock_channel() {
+  // A socket listens without a device too, and nobody would ever come.
+  wait_for_device("vsock device", "of the agent's channel", has_local_address);
   UniqueFd listener(::socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_vm address{};
   address.svm_family = AF_VSOCK;

@@ -67,8 +67,8 @@ private:
   }
   Error quiet() const {
     return Error(ErrorCode::deadline_exceeded, "wait for the agent")
-        .because("neither the guest nor its virtual machine monitor has shown life for " +
-                 std::to_string(options_.quiet_limit.count() / 1000) + " s");
+        .because("for " + std::to_string(options_.quiet_limit.count() / 1000) +
+                 " s the guest has neither said anything nor had work to do");
   }
 
   int fd_;
@@ -103,14 +103,23 @@ std::string receive_reply(int fd, const HelloKey& nonce, Patience& patience) {
   return parser.payload();
 }
 
+Error refused_version(const nacre::agent::v1::HelloReply& reply) {
+  std::string words = clean_guest_words(reply.message());
+  if (words.empty())
+    words = "the guest's agent " + clean_guest_words(reply.agent_version()) + " chose version " +
+            std::to_string(reply.version()) + ", this release speaks " +
+            std::to_string(agent_protocol_lowest) + " to " + std::to_string(agent_protocol_highest);
+  return Error(ErrorCode::failed_precondition, "agree with the agent on a protocol version")
+      .because(words)
+      .hint("set initrd to the guest image of the same release as nacre");
+}
+
 HelloResult checked(const std::string& payload, const HelloKey& next_key) {
   nacre::agent::v1::HelloReply reply;
   if (!reply.ParseFromString(payload))
     throw Error(ErrorCode::internal, "understand the agent's hello").because("it is no valid message");
   if (reply.version() < agent_protocol_lowest || reply.version() > agent_protocol_highest)
-    throw Error(ErrorCode::failed_precondition, "agree with the agent on a protocol version")
-        .because(clean_guest_words(reply.message()))
-        .hint("use the guest image of the same release as nacre");
+    throw refused_version(reply);
   HelloResult result;
   result.version = reply.version();
   for (const auto& feature : reply.features())

@@ -63,7 +63,8 @@ struct HelloOptions {
   // How long neither the agent nor anything else may show life. There is no deadline beside it: a slow host
   // boots slowly.
   std::chrono::milliseconds quiet_limit{30000};
-  // Any number that changes when the machine is alive (console bytes, the VMM's CPU time). May be empty.
+  // Any number that changes between two calls when the machine is alive (it has written to its console, or
+  // had work). May be empty.
   std::function<std::uint64_t()> signs_of_life;
 };
 

@@ -124,7 +124,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
     }
     auto document = admit(*container, spec); // what is refused here costs no virtual machine
     if (is_first) {
-      start_pod(request, spec, *holder);
+      prepare_pod(request, spec, *holder);
     } else {
       require_same_network(*holder);
       cgroup->join(holder->pid());
@@ -135,6 +135,8 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       const std::lock_guard lock(mutex);
       containers[container->id] = container;
     }
+    // The rest happens while the guest boots, unless NICs cannot be added to it then: hooks make links.
+    if (is_first && plan.nics_hot_add) start_vm(spec);
     const auto choices = choose_mounts(spec, request.bundle);
     const auto attached = [&] {
       const auto phase = timeline.phase("rootfs", container->id);
@@ -148,6 +150,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
                 vm->ended_fd());
     }
     container->first->require_holder();
+    if (is_first && !plan.nics_hot_add) start_vm(spec);
     if (plan.runs_guest) {
       {
         const auto phase = timeline.phase("network");

@@ -96,22 +96,26 @@ plugin::Network* PodNetwork::claim(const plugin::Link& link) {
       .hint("add one that does to `network` in configuration.toml");
 }
 
-PodNetwork::Nic* PodNetwork::open(const ScannedLink& link) {
-  plugin::Network* network = claim(link.link);
-  if (!network) return nullptr;
+plugin::Endpoint PodNetwork::open_endpoint(plugin::Network& network, const plugin::Mac& mac,
+                                           std::uint32_t mtu) {
   plugin::EndpointRequest request;
   request.netns_fd = netns_.get();
   request.index = next_index_++;
   request.id = "net" + std::to_string(request.index);
-  request.mac = link.link.mac;
-  request.mtu = link.link.mtu;
+  request.mac = mac;
+  request.mtu = mtu;
   request.vhost = ::access("/dev/vhost-net", R_OK | W_OK) == 0;
-  nics_.push_back({link, request.id, "", "", network->open_endpoint(limits(), request), {}});
-  Nic& nic = nics_.back();
-  nic.host_ifname = nic.endpoint.device.host.ifname;
+  auto endpoint = network.open_endpoint(limits(), request);
   // The agent sets the MTU. A NIC that was told one by its device can never have a larger
   // (virtio 1.2, 5.1.4), though the link may get one.
-  nic.endpoint.device.guest.mtu = 0;
+  endpoint.device.guest.mtu = 0;
+  return endpoint;
+}
+
+PodNetwork::Nic* PodNetwork::bind(const ScannedLink& link, plugin::Endpoint endpoint,
+                                  const std::string& device_id) {
+  nics_.push_back({link, device_id, "", endpoint.device.host.ifname, std::move(endpoint), {}});
+  Nic& nic = nics_.back();
   try {
     nic.binding = nic.endpoint.bind(limits(), link.link, netns_.get());
   } catch (...) {
@@ -120,6 +124,34 @@ PodNetwork::Nic* PodNetwork::open(const ScannedLink& link) {
   }
   if (nic.binding.mtu == link.link.mtu) nic.binding.mtu = 0; // as the link has it, now and later
   return &nic;
+}
+
+PodNetwork::Nic* PodNetwork::open(const ScannedLink& link) {
+  plugin::Network* network = claim(link.link);
+  if (!network) return nullptr;
+  auto endpoint = open_endpoint(*network, link.link.mac, link.link.mtu);
+  const std::string id = endpoint.device.guest.id;
+  return bind(link, std::move(endpoint), id);
+}
+
+bool PodNetwork::has_nics() {
+  const std::lock_guard lock(mutex_);
+  return !nics_.empty();
+}
+
+std::vector<plugin::Device> PodNetwork::open_spare() {
+  constexpr plugin::Mac unbound_mac = {0x02, 'n', 'a', 'c', 'r', 'e'}; // never seen on a link
+  const std::lock_guard lock(mutex_);
+  std::vector<plugin::Device> devices;
+  const auto network = std::find_if(networks_.begin(), networks_.end(), [](const plugin::Network& one) {
+    return one.plugin().has(NACRE_NET_LATE_BIND);
+  });
+  if (!netns_ || network == networks_.end()) return devices;
+  auto endpoint = open_endpoint(*network, unbound_mac, 0);
+  auto device = std::move(endpoint.device);
+  spares_.push_back({device.guest.id, device.host.ifname, std::move(endpoint)});
+  devices.push_back(std::move(device));
+  return devices;
 }
 
 std::vector<plugin::Device> PodNetwork::open_present() {
@@ -134,9 +166,11 @@ std::vector<plugin::Device> PodNetwork::open_present() {
 }
 
 bool PodNetwork::is_our_end(const std::string& name) const {
-  return retired_ends_.contains(name) || std::any_of(nics_.begin(), nics_.end(), [&](const Nic& nic) {
-           return !nic.host_ifname.empty() && nic.host_ifname == name;
-         });
+  return retired_ends_.contains(name) ||
+         std::any_of(spares_.begin(), spares_.end(),
+                     [&](const Spare& spare) { return spare.host_ifname == name; }) ||
+         std::any_of(nics_.begin(), nics_.end(),
+                     [&](const Nic& nic) { return !nic.host_ifname.empty() && nic.host_ifname == name; });
 }
 
 // A NIC's MAC is for its life: a link with another one is another link.
@@ -167,14 +201,10 @@ void PodNetwork::drop_gone(const std::vector<ScannedLink>& links, const Problem&
   }
 }
 
-void PodNetwork::add(const ScannedLink& link, bool can_hot_add) {
+void PodNetwork::add(const ScannedLink& link) {
   Nic* nic = open(link);
   if (!nic) return;
   try {
-    if (!can_hot_add)
-      throw Error(ErrorCode::failed_precondition, "give the VM a NIC for link", link.link.name)
-          .because("it came after the VM had started, and hypervisor " + vm_.plugin().name() +
-                   " cannot add NICs then");
     nic->address = vm_.add_device(std::move(nic->endpoint.device));
   } catch (...) {
     close(*nic);
@@ -184,13 +214,34 @@ void PodNetwork::add(const ScannedLink& link, bool can_hot_add) {
   untold_ = true;
 }
 
+void PodNetwork::add_to_spare(const ScannedLink& link) {
+  const plugin::Network* network = claim(link.link);
+  if (!network) return;
+  const auto spare = std::find_if(spares_.begin(), spares_.end(), [&](const Spare& one) {
+    return &one.endpoint.plugin() == &network->plugin();
+  });
+  if (spare == spares_.end())
+    throw Error(ErrorCode::failed_precondition, "give the VM a NIC for link", link.link.name)
+        .because("it came after the VM had started, and " + vm_.plugin().label() +
+                 ", as it is configured, adds no NICs then")
+        .hint("connect networks before the container is created, or choose a hypervisor or machine_type that "
+              "does");
+  Spare taken = std::move(*spare);
+  spares_.erase(spare);
+  Nic* nic = bind(link, std::move(taken.endpoint), taken.device_id);
+  nic->host_ifname = taken.host_ifname;
+  nic->was_spare = untold_ = true;
+}
+
 void PodNetwork::follow(bool can_hot_add, const Tell& tell, const Problem& problem) {
   const std::lock_guard lock(mutex_);
   if (!netns_ || released_) return;
   const auto links = scan_netns(netns_.get());
   drop_gone(links, problem);
   for (const auto& link : links) {
-    if (is_our_end(link.link.name) || refused_links_.contains(link.link.index)) continue;
+    if (is_our_end(link.link.name)) continue;
+    // Whoever starts a container without its network must learn it, though the log has it already.
+    if ((problem || can_hot_add) && refused_links_.contains(link.link.index)) continue;
     const auto known = std::find_if(nics_.begin(), nics_.end(),
                                     [&](const Nic& nic) { return nic.link.link.index == link.link.index; });
     if (known != nics_.end()) {
@@ -200,7 +251,10 @@ void PodNetwork::follow(bool can_hot_add, const Tell& tell, const Problem& probl
     }
     if (!link.in_use()) continue;
     try {
-      add(link, can_hot_add);
+      if (can_hot_add)
+        add(link);
+      else
+        add_to_spare(link);
     } catch (const Error& error) {
       if (!problem) throw;
       refused_links_.insert(link.link.index);
@@ -227,6 +281,7 @@ agent_client::v1::Network PodNetwork::describe() {
       nic.address = addresses[nic.device_id];
     }
     describe_nic(nic.link, nic.binding, nic.address, network);
+    if (nic.was_spare) network.mutable_interfaces()->rbegin()->set_assign_mac(true);
   }
   return network;
 }
@@ -246,6 +301,7 @@ void PodNetwork::release() noexcept {
     close(nics_.back());
     nics_.pop_back();
   }
+  spares_.clear();
 }
 
 } // namespace nacre::sandbox

@@ -32,11 +32,15 @@ public:
 
   // Before the VM starts: NICs for the links that are there now, bound.
   std::vector<plugin::Device> open_present();
+  // The same for a VM that gets no NIC and can be added none: one to be bound to the first link that comes.
+  // Empty when no network plugin can do that.
+  std::vector<plugin::Device> open_spare();
+  bool has_nics();
   // The VM runs: NICs for links that came since, no more NICs for those that went, and the guest is told when
-  // there is something to tell. `can_hot_add`: what the plan says; a new link is refused in words without it.
-  // `tell`: empty while no guest answers; the next call makes up for it. `problem`: called once for a link
-  // and the others are served; empty: the first one is thrown. Does nothing after release(). From any thread:
-  // what the guest is told, it is told in order.
+  // there is something to tell. `can_hot_add`: what the plan says; without it a new link has the spare NIC,
+  // or is refused in words. `tell`: empty while no guest answers; the next call makes up for it. `problem`:
+  // called once for a link and the others are served; empty: the first one is thrown. Does nothing after
+  // release(). From any thread: what the guest is told, it is told in order.
   void follow(bool can_hot_add, const Tell& tell, const Problem& problem = {});
 
   // Addresses, routes and neighbours as the guest is to have them, complete; it counts as told.
@@ -54,10 +58,19 @@ private:
     std::string host_ifname; // of our own end in the namespace, which is no link for the guest
     plugin::Endpoint endpoint;
     plugin::Binding binding;
+    bool was_spare = false; // its MAC in the guest is not yet the link's
+  };
+  struct Spare {
+    std::string device_id;
+    std::string host_ifname;
+    plugin::Endpoint endpoint;
   };
   plugin::Network* claim(const plugin::Link& link);
   Nic* open(const ScannedLink& link); // null: no plugin wants it and one says that this is fine
-  void add(const ScannedLink& link, bool can_hot_add);
+  plugin::Endpoint open_endpoint(plugin::Network& network, const plugin::Mac& mac, std::uint32_t mtu);
+  Nic* bind(const ScannedLink& link, plugin::Endpoint endpoint, const std::string& device_id);
+  void add(const ScannedLink& link);
+  void add_to_spare(const ScannedLink& link);
   void drop_gone(const std::vector<ScannedLink>& links, const Problem& problem);
   bool is_our_end(const std::string& name) const;
   agent_client::v1::Network describe();
@@ -68,6 +81,7 @@ private:
   PodVm& vm_;
   std::mutex mutex_; // guards all below, and the order of what the guest is told
   std::list<Nic> nics_;
+  std::vector<Spare> spares_;
   std::set<std::string> retired_ends_;    // of NICs that are gone for us, until the guest lets the device go
   std::set<std::uint32_t> refused_links_; // indices of links that could not be served, while they exist
   bool untold_ = false;

@@ -2,11 +2,11 @@
 
 #include "agent_client/dial.hpp"
 #include "base/error.hpp"
-#include "oci/file_io.hpp"
+#include "sandbox/cpu_demand.hpp"
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
@@ -19,19 +19,6 @@ constexpr auto operation_limit = 60s; // of one QMP-like conversation; a slow ho
 
 plugin::Limits limits(int cancel_fd = -1) {
   return plugin::Limits::within(operation_limit, cancel_fd);
-}
-
-// User and system time of a process, in clock ticks: fields 14 and 15 of /proc/PID/stat.
-std::uint64_t cpu_ticks(int pid) {
-  const auto text = oci::read_file("/proc/" + std::to_string(pid) + "/stat", 4096, "read");
-  if (!text) return 0;
-  const auto end_of_name = text->rfind(')');
-  if (end_of_name == std::string::npos) return 0;
-  unsigned long long user = 0, system = 0;
-  if (std::sscanf(text->c_str() + end_of_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
-                  &user, &system) != 2)
-    return 0;
-  return user + system;
 }
 
 } // namespace
@@ -60,6 +47,7 @@ void PodVm::start(plugin::VmDescription description) {
       if (!vmm_pidfd_) throw Error::from_errno(errno, "watch the virtual machine monitor", plugin().label());
     }
   }
+  built_ = true;
   watch();
 }
 
@@ -94,15 +82,27 @@ void PodVm::report_death(const std::string& how) {
   if (const auto died = std::exchange(died_, nullptr)) died(how);
 }
 
-std::uint64_t PodVm::signs_of_life() const {
-  return console_.tail().total() + (vmm_pid_ > 0 ? cpu_ticks(vmm_pid_) : 0);
+// A number that changes between two calls when the guest has said something, or had work. An idle guest has a
+// little of it too: its timers.
+std::function<std::uint64_t()> PodVm::signs_of_life(std::chrono::milliseconds quiet_limit) const {
+  const std::chrono::nanoseconds idle_share = quiet_limit / 20;
+  return [this, idle_share, last = cpu_demand(vmm_pid_), busy_times = std::uint64_t{0}]() mutable {
+    const auto now = cpu_demand(vmm_pid_);
+    if (now - std::exchange(last, now) > idle_share) ++busy_times;
+    return console_.tail().total() + busy_times;
+  };
+}
+
+bool PodVm::wait_for_end(std::chrono::milliseconds limit) const {
+  pollfd ended{vmm_pidfd_.get(), POLLIN, 0};
+  return ::poll(&ended, 1, static_cast<int>(limit.count())) > 0;
 }
 
 UniqueFd PodVm::connect(std::chrono::milliseconds quiet_limit, agent_client::HelloResult& hello) {
   agent_client::HelloOptions options;
   options.cancel_fd = vmm_pidfd_.get();
   options.quiet_limit = quiet_limit;
-  options.signs_of_life = [this] { return signs_of_life(); };
+  options.signs_of_life = signs_of_life(quiet_limit);
   plugin::AgentChannel channel;
   {
     const std::lock_guard lock(mutex_);

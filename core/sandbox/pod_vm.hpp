@@ -43,6 +43,9 @@ public:
   // Readable once the VMM has ended; -1 before start() or where the plugin runs none. Borrowed.
   int ended_fd() const noexcept { return vmm_pidfd_.get(); }
   bool tried() const noexcept { return tried_; } // start() was called
+  bool built() const noexcept { return built_; } // and has returned
+  // Waits for the VMM's end, which its closed channel may announce; false: it lives on.
+  bool wait_for_end(std::chrono::milliseconds limit) const;
   // The tail of the guest's console.
   const TextTail& console() const noexcept { return console_.tail(); }
   void catch_up() { console_.catch_up(); }
@@ -52,7 +55,7 @@ private:
   void watch();
   void handle_events();
   void report_death(const std::string& how);
-  std::uint64_t signs_of_life() const;
+  std::function<std::uint64_t()> signs_of_life(std::chrono::milliseconds quiet_limit) const;
 
   plugin::Vm& vm_;
   agent_client::IoLoop& loop_;
@@ -61,7 +64,7 @@ private:
   std::mutex mutex_; // calls on the handle must not be concurrent
   UniqueFd vmm_pidfd_;
   int vmm_pid_ = 0;
-  bool tried_ = false, started_ = false, given_up_ = false;
+  bool tried_ = false, built_ = false, started_ = false, given_up_ = false;
   agent_client::IoLoop::Id events_watch_ = 0, end_watch_ = 0;
 };
 

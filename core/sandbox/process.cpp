@@ -132,8 +132,8 @@ void GuestProcess::forward_resize(std::uint16_t rows, std::uint16_t columns) {
   });
 }
 
-// Calls that are under way together may be served in any order, and an older size or signal that comes after
-// a newer one would take its place.
+// Calls that are under way together may be served in any order, and an older size or signal that comes after a newer one
+// would take its place.
 void GuestProcess::forward(Notice notice) {
   notices_.push_back(std::move(notice));
   if (!forwarding_) forward_next();

@@ -47,14 +47,15 @@ struct Sandbox::Impl {
   ~Impl();
 
   // startup.cpp
-  void start_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder);
+  void prepare_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder);
   void load_plugins();
+  void require_guest_files() const;
   void lend_host();
   void make_journal();
   void make_cgroup(const oci::Spec& spec, const std::string& container_id, int holder_pid);
   void make_mounts();
   plugin::VmDescription describe_vm(const oci::Spec& spec);
-  void start_vm(plugin::VmDescription description);
+  void start_vm(const oci::Spec& spec);
   void connect_agent();
   void create_guest_sandbox(const oci::Spec& spec);
   std::unique_ptr<launch::Holder> spawn_holder(const oci::Spec& spec);
@@ -147,6 +148,7 @@ struct Sandbox::Impl {
   std::unique_ptr<launch::PodMounts> mounts;
   std::shared_ptr<PodVm> vm; // set and reset under mutex, for a shutdown that comes during a start
   std::unique_ptr<PodStorage> storage;
+  std::vector<plugin::Device> boot_devices; // of storage; until the virtual machine has them
   std::unique_ptr<PodNetwork> network;
   std::unique_ptr<PodDns> dns;
   std::unique_ptr<OnDemandWorker> network_follower;

@@ -8,6 +8,7 @@
 #include "launch/proto/plan.pb.h"
 #include "oci/file_io.hpp"
 #include "sandbox/failure_report.hpp"
+#include "sandbox/guest_initrd.hpp"
 #include "sandbox/guest_sizing.hpp"
 #include "sandbox/host_hooks.hpp"
 
@@ -22,8 +23,9 @@ namespace nacre::sandbox {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto quiet_limit = 30000ms;       // of a boot that shows no sign of life
+constexpr auto quiet_limit = 20000ms;       // of a boot that shows no sign of life
 constexpr auto guest_setup_deadline = 120s; // CreateSandbox: modules, network, mounts
+constexpr auto end_patience = 1000ms;       // from the end of the agent's channel to that of the VMM
 constexpr std::size_t words_limit = 800;
 constexpr std::size_t resolv_conf_limit = 64 * 1024;
 
@@ -76,7 +78,7 @@ void Sandbox::Impl::load_plugins() {
   {
     const auto phase = timeline.phase("config");
     config.emplace(config::load({options.config_file}));
-    config->guest().require_files();
+    require_guest_files();
   }
   {
     const auto phase = timeline.phase("plugins");
@@ -86,6 +88,15 @@ void Sandbox::Impl::load_plugins() {
   }
   const auto phase = timeline.phase("plan");
   plan = plugins->plan();
+}
+
+void Sandbox::Impl::require_guest_files() const {
+  const auto& guest = config->guest();
+  guest.require_files();
+  if (guest.initrd.empty()) return;
+  check_initrd(guest.initrd, guest.kernel_params,
+               guest.initrd_origin.is_default() ? "install the guest image again"
+                                                : "correct \"initrd\" at " + guest.initrd_origin.text());
 }
 
 void Sandbox::Impl::lend_host() {
@@ -161,9 +172,8 @@ plugin::VmDescription Sandbox::Impl::describe_vm(const oci::Spec& spec) {
   return description;
 }
 
-// Everything that must be there before the first instruction of the guest, and no more: the rest happens
-// while it boots.
-void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder) {
+// Everything that must be there before the virtual machine.
+void Sandbox::Impl::prepare_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder) {
   if (spec.process) confinement->set_label(spec.process->selinux_label);
   make_cgroup(spec, request.container_id, holder.pid());
   UniqueFd netns;
@@ -188,19 +198,20 @@ void Sandbox::Impl::start_pod(const CreateRequest& request, const oci::Spec& spe
   storage = std::make_unique<PodStorage>(plugins->storages, *mounts, *vm);
   watch_network(netns.get()); // before the first look at it
   network = std::make_unique<PodNetwork>(plugins->networks, std::move(netns), *vm);
-  auto description = describe_vm(spec);
-  {
-    const auto phase = timeline.phase("storage");
-    description.devices = storage->prepare(sandbox_id);
-  }
-  start_vm(std::move(description));
+  const auto phase = timeline.phase("storage");
+  boot_devices = storage->prepare(sandbox_id);
 }
 
-void Sandbox::Impl::start_vm(plugin::VmDescription description) {
+void Sandbox::Impl::start_vm(const oci::Spec& spec) {
+  auto description = describe_vm(spec);
+  description.devices = std::move(boot_devices);
   {
     const auto phase = timeline.phase("endpoints");
     for (auto& device : network->open_present())
       description.devices.push_back(std::move(device));
+    if (plan.runs_guest && !plan.nics_hot_add && !network->has_nics())
+      for (auto& device : network->open_spare())
+        description.devices.push_back(std::move(device));
   }
   const auto phase = timeline.phase("vmm", plugins->vm->plugin().name());
   vm->start(std::move(description));
@@ -267,10 +278,15 @@ Error Sandbox::Impl::with_report(const Error& error) {
   facts.phase = phase;
   facts.plugin = vm->plugin().label();
   facts.plugin_version = vm->plugin().identity().version;
+  if (error.code() == ErrorCode::unavailable) vm->wait_for_end(end_patience);
+  facts.vmm_started = vm->built();
+  facts.agent_answered = agent() != nullptr;
   facts.vmm_ending = processes->ending("vmm");
   facts.vmm_words = processes->last_words("vmm", words_limit);
   vm->catch_up();
-  facts.console_words = vm->console().last_lines(words_limit);
+  facts.console = vm->console().lines();
+  const auto& guest = config->guest();
+  facts.files = {guest.kernel, guest.initrd, guest.kernel_params, guest.memory_mib};
   return report_failure(error, facts);
 }
 

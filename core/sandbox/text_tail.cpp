@@ -1,5 +1,7 @@
 #include "sandbox/text_tail.hpp"
 
+#include <algorithm>
+
 namespace nacre::sandbox {
 namespace {
 
@@ -52,19 +54,27 @@ std::uint64_t TextTail::total() const noexcept {
   return total_;
 }
 
-std::string TextTail::last_lines(std::size_t limit) const {
+std::vector<std::string> TextTail::lines() const {
   const std::string all = text();
-  std::string_view rest(all);
+  std::vector<std::string> result;
+  for (std::size_t start = 0; start < all.size();) {
+    const auto end = std::min(all.find_first_of("\n\r", start), all.size());
+    auto line = clean(std::string_view(all).substr(start, end - start));
+    if (!is_blank(line)) result.push_back(std::move(line));
+    start = end + 1;
+  }
+  return result;
+}
+
+std::string TextTail::last_lines(std::size_t limit) const {
+  return join_last(lines(), limit);
+}
+
+std::string join_last(const std::vector<std::string>& lines, std::size_t limit) {
   std::string result;
-  while (!rest.empty()) {
-    while (!rest.empty() && (rest.back() == '\n' || rest.back() == '\r'))
-      rest.remove_suffix(1);
-    const auto start = rest.find_last_of("\n\r");
-    const auto line = clean(start == std::string_view::npos ? rest : rest.substr(start + 1));
-    rest = start == std::string_view::npos ? std::string_view() : rest.substr(0, start);
-    if (is_blank(line)) continue;
-    if (!result.empty() && result.size() + line.size() + 3 > limit) break;
-    result = result.empty() ? line.substr(0, limit) : line + " | " + result;
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    if (!result.empty() && result.size() + line->size() + 3 > limit) break;
+    result = result.empty() ? line->substr(0, limit) : *line + " | " + result;
   }
   return result;
 }

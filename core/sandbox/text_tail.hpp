@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nacre::sandbox {
 
@@ -17,6 +18,9 @@ public:
   // Whole lines, cleaned of control characters, at most `limit` bytes from the end; lines are joined by " |
   // ", because it ends up in one sentence.
   std::string last_lines(std::size_t limit) const;
+  // All that is kept, line by line, cleaned in the same way, without blank lines. The first may be half a
+  // line.
+  std::vector<std::string> lines() const;
   std::string text() const;             // as it came
   std::uint64_t total() const noexcept; // bytes ever appended: a sign of life
 
@@ -26,5 +30,8 @@ private:
   std::string text_;
   std::uint64_t total_ = 0;
 };
+
+// The last of `lines` as one text: see TextTail::last_lines().
+std::string join_last(const std::vector<std::string>& lines, std::size_t limit);
 
 } // namespace nacre::sandbox

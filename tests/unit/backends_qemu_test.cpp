@@ -2,6 +2,9 @@
 // peer that is not QEMU.
 #include "command_line.hpp"
 #include "device.hpp"
+#include "kernel_image.hpp"
+#include "mmio_topology.hpp"
+#include "pci_topology.hpp"
 #include "qmp.hpp"
 
 #include <boost/json/parse.hpp>
@@ -46,9 +49,9 @@ std::string joined(const Arguments& arguments) {
 std::string command_line(sdk::VmDescription vm, const Accelerator& accelerator = {},
                          const char* table = "{}") {
   const auto options = Options::of(sdk::Options(table));
-  PciTopology topology(options.bridges, options.root_ports);
+  const auto topology = make_topology(options);
   Arguments arguments(options.path);
-  add_machine(arguments, options, accelerator, vm, {file(), file(), {}}, topology);
+  add_machine(arguments, options, accelerator, vm, {file(), file(), {}}, *topology);
   return joined(arguments);
 }
 
@@ -88,10 +91,10 @@ TEST_CASE("KVM needs the device and the CPU's flag", "[qemu]") {
 }
 
 TEST_CASE("mitigations and KASLR stay on under KVM", "[qemu]") {
-  const auto kvm = kernel_parameters({true, "KVM"}, machine(), false);
+  const auto kvm = kernel_parameters({}, {true, "KVM"}, machine());
   CHECK(kvm.find("mitigations") == kvm.npos);
   CHECK(kvm.find("nokaslr") == kvm.npos);
-  const auto tcg = kernel_parameters({false, "TCG"}, machine(), false);
+  const auto tcg = kernel_parameters({}, {false, "TCG"}, machine());
   CHECK_THAT(tcg, ContainsSubstring(" mitigations=off nokaslr "));
   CHECK(tcg.ends_with(" user=1")); // the user's come last and win
 }
@@ -108,6 +111,53 @@ TEST_CASE("what the command line says of the machine", "[qemu]") {
   CHECK_THAT(text, ContainsSubstring("-no-reboot\n"));
   CHECK_THAT(text, ContainsSubstring(" quiet"));
   CHECK_THAT(text, ContainsSubstring("-serial\nnull\n")); // no console is wanted
+}
+
+TEST_CASE("microvm: virtio-mmio for every device, and the TSC's rate where no timer tells it", "[qemu]") {
+  const char* const table = R"({"machine_type":"microvm"})";
+  const auto text = command_line(machine(), {}, table);
+  CHECK_THAT(text, ContainsSubstring("-machine\nmicrovm,acpi=on,"));
+  CHECK_THAT(
+      text, ContainsSubstring(R"({"driver":"virtio-serial-device","id":"serial","bus":"virtio-mmio-bus.1")"));
+  CHECK_THAT(text, ContainsSubstring("virtio-rng-device") && ContainsSubstring("virtio-mmio.force-legacy"));
+  CHECK_THAT(text, !ContainsSubstring("pci-bridge") && !ContainsSubstring("-pci\""));
+  CHECK_THAT(text, ContainsSubstring(" tsc_early_khz="));
+  CHECK_THAT(command_line(machine(), {true, "KVM"}, table), !ContainsSubstring("tsc_early_khz")); // kvmclock
+  CHECK_THAT(command_line(machine()), !ContainsSubstring("tsc_early_khz") && !ContainsSubstring("mmio"));
+}
+
+TEST_CASE("microvm: NICs without what only PCI has", "[qemu]") {
+  MmioTopology topology;
+  Arguments arguments("qemu");
+  auto nic = device(NACRE_DEVICE_NET, NACRE_END_FDS);
+  nic.host.fds.push_back(file());
+  nic.host.fds.push_back(file());
+  add_at_boot(arguments, nic.guest, std::move(nic.host), topology.take_cold());
+  CHECK_THAT(joined(arguments), ContainsSubstring("virtio-net-device") && ContainsSubstring("\"mq\":true"));
+  CHECK_THAT(joined(arguments), !ContainsSubstring("romfile") && !ContainsSubstring("vectors"));
+}
+
+TEST_CASE("microvm: 23 slots, none for later, and words for both", "[qemu]") {
+  MmioTopology topology;
+  CHECK_FALSE(topology.can_hot_add());
+  CHECK_THROWS_WITH(topology.take_hot(), ContainsSubstring("takes no device while the guest runs"));
+  const auto first = topology.take_cold();
+  CHECK(first.guest == "mmio1");
+  CHECK_FALSE(first.removable());
+  for (int i = 2; i <= 23; ++i)
+    CHECK(topology.take_cold().guest == "mmio" + std::to_string(i));
+  CHECK_THROWS_WITH(topology.take_cold(), ContainsSubstring("room for 23 devices"));
+  topology.release(first);
+  CHECK(topology.take_cold().bus == "virtio-mmio-bus.1");
+}
+
+TEST_CASE("microvm: what it has not is refused in words", "[qemu]") {
+  CHECK_THROWS_WITH(Options::of(sdk::Options(R"({"machine_type":"microvm","pcie_root_port":2})")),
+                    ContainsSubstring("remove pcie_root_port"));
+  auto growing = machine();
+  growing.memory_max_bytes *= 2;
+  CHECK_THROWS_WITH(command_line(std::move(growing), {}, R"({"machine_type":"microvm"})"),
+                    ContainsSubstring("grows neither"));
 }
 
 TEST_CASE("options that have an effect have it", "[qemu]") {
@@ -189,7 +239,7 @@ TEST_CASE("PCI places are unique, come back, and run out in words", "[qemu]") {
   CHECK(port.bus == "port0");
   const auto first = topology.take_hot();
   CHECK(first.guest == "01/01");
-  CHECK(first.qemu_address() == "01.0");
+  CHECK(first.pci_address() == "01.0");
   for (int i = 2; i <= 31; ++i)
     topology.take_hot();
   CHECK_THROWS_WITH(topology.take_hot(), ContainsSubstring("raise default_bridges"));
@@ -197,6 +247,34 @@ TEST_CASE("PCI places are unique, come back, and run out in words", "[qemu]") {
   CHECK(topology.take_hot().guest == "01/01");
   CHECK(topology.take_cold().guest == "03");
   CHECK_FALSE(PciTopology(0, 0).can_hot_add());
+}
+
+TEST_CASE("what is no kernel is refused in words", "[qemu]") {
+  const auto refusal = [](const std::string& content) -> std::string {
+    const sdk::Fd kernel = file();
+    CHECK(::write(kernel.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+    const auto path = "/proc/self/fd/" + std::to_string(kernel.get());
+    try {
+      check_kernel(path);
+      return "";
+    } catch (const sdk::Error& error) {
+      CHECK_THAT(error.what(),
+                 ContainsSubstring("kernel \"" + path + "\"") && ContainsSubstring("set kernel"));
+      return error.what();
+    }
+  };
+  std::string image(4096, '\0'); // a bzImage: one sector of setup, 16 bytes of kernel
+  image.replace(0x202, 4, "HdrS");
+  image[0x1f1] = 1;
+  image[0x1f4] = 1;
+  CHECK(refusal(image) == "");
+  CHECK_THAT(refusal(image.substr(0, 1030)), ContainsSubstring("cut off"));
+  CHECK_THAT(refusal(""), ContainsSubstring("empty"));
+  CHECK_THAT(refusal("hello"), ContainsSubstring("neither an ELF file nor a bzImage"));
+  CHECK_THAT(refusal("\x7f"
+                     "ELF"),
+             ContainsSubstring("cut off"));
+  CHECK_THROWS_WITH(check_kernel("/proc/self/exe"), ContainsSubstring("PVH"));
 }
 
 TEST_CASE("devices that cannot be are refused in words", "[qemu]") {

@@ -3,7 +3,6 @@
 #include "base/error.hpp"
 #include "launch/proto/plan.pb.h"
 #include "sandbox/confinement.hpp"
-#include "sandbox/failure_report.hpp"
 #include "sandbox/guest_sizing.hpp"
 #include "sandbox/pod_cgroup.hpp"
 #include "sandbox/text_tail.hpp"
@@ -134,15 +133,4 @@ TEST_CASE("a limit that cannot be read is refused by name") {
   nacre::plugin::ProcessRules rules;
   rules.rlimits = {"RLIMIT_NOFILE"};
   CHECK_THROWS_WITH(merge_rules(rules, plan), Catch::Matchers::ContainsSubstring("RLIMIT_NOFILE"));
-}
-
-TEST_CASE("a failed start names the phase, the plugin and everybody's last words") {
-  const auto error =
-      report_failure(Error(ErrorCode::unavailable, "wait for the agent").because("its channel was closed"),
-                     {"agent", "hypervisor/qemu", "1.2", "exited with status 1", "no such file", "panic"});
-  const std::string text = error.what();
-  for (const char* part : {"wait for the agent: its channel was closed", "phase \"agent\"",
-                           "hypervisor/qemu 1.2", "exited with status 1", "no such file", "panic"})
-    CHECK_THAT(text, Catch::Matchers::ContainsSubstring(part));
-  CHECK(error.code() == ErrorCode::unavailable);
 }

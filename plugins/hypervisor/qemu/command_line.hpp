@@ -4,7 +4,7 @@
 #include "accelerator.hpp"
 #include "arguments.hpp"
 #include "options.hpp"
-#include "pci_topology.hpp"
+#include "topology.hpp"
 #include "vsock.hpp"
 
 #include <nacre/sdk/vm.hpp>
@@ -25,9 +25,10 @@ struct MachineEnds {
 
 // Everything but the devices of the description. Takes the description's console.
 void add_machine(Arguments& arguments, const Options& options, const Accelerator& accelerator,
-                 sdk::VmDescription& vm, MachineEnds ends, PciTopology& topology);
+                 sdk::VmDescription& vm, MachineEnds ends, Topology& topology);
 
 // The guest kernel's parameters: those that this machine needs, then the description's.
-std::string kernel_parameters(const Accelerator& accelerator, const sdk::VmDescription& vm, bool debug);
+std::string kernel_parameters(const Options& options, const Accelerator& accelerator,
+                              const sdk::VmDescription& vm);
 
 } // namespace nacre::qemu

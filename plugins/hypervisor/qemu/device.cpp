@@ -43,27 +43,18 @@ void check_tag(const sdk::GuestDevice& guest, std::size_t longest) {
     refuse(guest, NACRE_E_INVALID_ARGUMENT, "its tag must have 1 to " + std::to_string(longest) + " bytes");
 }
 
-json::object front_end(const char* driver, const sdk::GuestDevice& guest, const PciPlace& place) {
-  // Modern virtio only: the legacy interface costs each device an I/O BAR, which bridges have few of.
-  return {{"driver", driver},
-          {"id", qemu_id(guest.id)},
-          {"bus", place.bus},
-          {"addr", place.qemu_address()},
-          {"disable-legacy", "on"}};
-}
-
 // What every kind needs twice: for the command line and for QMP.
-json::object front_end_of(const sdk::GuestDevice& guest, const sdk::HostEnd& host, const PciPlace& place) {
+json::object front_end_of(const sdk::GuestDevice& guest, const sdk::HostEnd& host, const Place& place) {
   const std::string id = qemu_id(guest.id);
   switch (guest.kind) {
   case NACRE_DEVICE_SHARE: {
-    auto device = front_end("virtio-9p-pci", guest, place);
+    auto device = virtio_device("virtio-9p", id, place);
     device["fsdev"] = "fs-" + id;
     device["mount_tag"] = guest.tag;
     return device;
   }
   case NACRE_DEVICE_VHOST_USER_FS: {
-    auto device = front_end("vhost-user-fs-pci", guest, place);
+    auto device = virtio_device("vhost-user-fs", id, place);
     device.erase("disable-legacy"); // it has no legacy interface
     device["chardev"] = "char-" + id;
     device["tag"] = guest.tag;
@@ -71,13 +62,13 @@ json::object front_end_of(const sdk::GuestDevice& guest, const sdk::HostEnd& hos
     return device;
   }
   case NACRE_DEVICE_BLOCK: {
-    auto device = front_end("virtio-blk-pci", guest, place);
+    auto device = virtio_device("virtio-blk", id, place);
     disk::add_properties(device, guest);
     return device;
   }
   default: {
-    auto device = front_end("virtio-net-pci", guest, place);
-    nic::add_properties(device, guest, host);
+    auto device = virtio_device("virtio-net", id, place);
+    nic::add_properties(device, guest, host, place.transport);
     return device;
   }
   }
@@ -143,7 +134,7 @@ void check_device(const sdk::GuestDevice& guest, const sdk::HostEnd& host) {
 }
 
 std::vector<QmpStep> add_at_boot(Arguments& arguments, const sdk::GuestDevice& guest, sdk::HostEnd host,
-                                 const PciPlace& place) {
+                                 const Place& place) {
   const std::string id = qemu_id(guest.id);
   std::vector<QmpStep> back;
   auto device = front_end_of(guest, host, place);
@@ -182,7 +173,7 @@ std::vector<QmpStep> add_at_boot(Arguments& arguments, const sdk::GuestDevice& g
   return back;
 }
 
-std::vector<HotAdd> add_while_running(const sdk::GuestDevice& guest, sdk::HostEnd host, const PciPlace& place,
+std::vector<HotAdd> add_while_running(const sdk::GuestDevice& guest, sdk::HostEnd host, const Place& place,
                                       std::uint32_t fdset) {
   const std::string id = qemu_id(guest.id);
   auto device = front_end_of(guest, host, place);

@@ -1,9 +1,9 @@
-// One device of the guest as QEMU makes it: a backend (share, disk, network) and a front end on a PCI bus; at
-// boot by the command line, later by QMP.
+// One device of the guest as QEMU makes it: a backend (share, disk, network) and a front end in a place of
+// the guest; at boot by the command line, later by QMP.
 #pragma once
 
 #include "arguments.hpp"
-#include "pci_topology.hpp"
+#include "place.hpp"
 
 #include <nacre/sdk/device.hpp>
 
@@ -32,7 +32,7 @@ struct QmpStep {
 
 // Adds the device to the command line. Returns what is left to do when its front end has gone, in order.
 std::vector<QmpStep> add_at_boot(Arguments& arguments, const sdk::GuestDevice& guest, sdk::HostEnd host,
-                                 const PciPlace& place);
+                                 const Place& place);
 
 // How a device is added to a running machine: the commands in order, each with the one that takes it back
 // (without a command: none is needed). The last is device_add.
@@ -40,7 +40,7 @@ struct HotAdd {
   QmpStep step;
   QmpStep back;
 };
-std::vector<HotAdd> add_while_running(const sdk::GuestDevice& guest, sdk::HostEnd host, const PciPlace& place,
+std::vector<HotAdd> add_while_running(const sdk::GuestDevice& guest, sdk::HostEnd host, const Place& place,
                                       std::uint32_t fdset);
 
 } // namespace nacre::qemu

@@ -1,5 +1,7 @@
 #include "machine.hpp"
 
+#include "kernel_image.hpp"
+
 #include <algorithm>
 #include <sys/socket.h>
 
@@ -49,7 +51,7 @@ std::string device_of_path(std::string_view path) {
 
 Machine::Machine(sdk::Host host, Options options)
     : host_(host), options_(std::move(options)), accelerator_(choose_accelerator()),
-      topology_(options_.bridges, options_.root_ports), by_vsock_(options_.vsock && has_vsock()) {}
+      topology_(make_topology(options_)), by_vsock_(options_.vsock && has_vsock()) {}
 
 Machine::~Machine() {
   closing_ = true;
@@ -59,7 +61,7 @@ Machine::~Machine() {
 
 std::uint64_t Machine::device_capabilities(std::uint32_t kind) const {
   const std::lock_guard lock(mutex_);
-  const std::uint64_t hot = topology_.can_hot_add() ? NACRE_DEV_HOT_ADD | NACRE_DEV_HOT_REMOVE : 0;
+  const std::uint64_t hot = topology_->can_hot_add() ? NACRE_DEV_HOT_ADD | NACRE_DEV_HOT_REMOVE : 0;
   switch (kind) {
   case NACRE_DEVICE_SHARE: // a mounted 9p share blocks QEMU's migration, which save would be
   case NACRE_DEVICE_VHOST_USER_FS:
@@ -73,9 +75,9 @@ std::uint64_t Machine::device_capabilities(std::uint32_t kind) const {
 }
 
 // Devices that can be added later can also be removed later, so those of the boot sit in the same places.
-PciPlace Machine::place_at_boot(const sdk::GuestDevice& guest) {
+Place Machine::place_at_boot(const sdk::GuestDevice& guest) {
   const bool movable = guest.kind == NACRE_DEVICE_BLOCK || guest.kind == NACRE_DEVICE_NET;
-  return movable && topology_.can_hot_add() ? topology_.take_hot() : topology_.take_cold();
+  return movable && topology_->can_hot_add() ? topology_->take_hot() : topology_->take_cold();
 }
 
 void Machine::add_boot_devices(Arguments& arguments, sdk::VmDescription& vm) {
@@ -89,7 +91,7 @@ void Machine::add_boot_devices(Arguments& arguments, sdk::VmDescription& vm) {
       throw sdk::Error(NACRE_E_ALREADY_EXISTS, "there are two devices with the id \"" + guest.id + "\"");
     Attached attached;
     attached.place = place_at_boot(guest);
-    attached.removable = attached.place.bus != "pcie.0";
+    attached.removable = attached.place.removable();
     guest.address = attached.place.guest;
     attached.guest = guest;
     attached.back = add_at_boot(arguments, guest, std::move(host), attached.place);
@@ -100,6 +102,7 @@ void Machine::add_boot_devices(Arguments& arguments, sdk::VmDescription& vm) {
 
 void Machine::start(const sdk::Call& call, sdk::VmDescription vm) {
   if (started_) throw sdk::Error(NACRE_E_PRECONDITION, "the machine \"" + vm.id + "\" was started before");
+  check_kernel(vm.kernel);
   started_ = true;
   auto qmp = make_socket_pair("make a socket for QMP");
   MachineEnds ends{.qmp = std::move(qmp.qemus)};
@@ -114,7 +117,7 @@ void Machine::start(const sdk::Call& call, sdk::VmDescription vm) {
   Arguments arguments(options_.path);
   {
     const std::lock_guard lock(mutex_);
-    add_machine(arguments, options_, accelerator_, vm, std::move(ends), topology_);
+    add_machine(arguments, options_, accelerator_, vm, std::move(ends), *topology_);
     add_boot_devices(arguments, vm);
   }
   sdk::Spawn plan;
@@ -139,8 +142,8 @@ void Machine::await_greeting(const sdk::Call& call) {
   } catch (const sdk::Error& failure) {
     if (failure.code() != NACRE_E_UNAVAILABLE) throw;
     process_->wait_for_exit(death_patience_ms);
-    throw sdk::Error(NACRE_E_UNAVAILABLE, "QEMU \"" + options_.path + "\" ended while it started: " +
-                                              exit_words(process_->exit_status()));
+    // How it ended and what it wrote the host tells.
+    throw sdk::Error(NACRE_E_UNAVAILABLE, "QEMU \"" + options_.path + "\" ended while it started");
   }
 }
 
@@ -207,7 +210,7 @@ std::string Machine::add_device(const sdk::Call& call, sdk::Device device) {
     if (devices_.contains(device.guest.id))
       throw sdk::Error(NACRE_E_ALREADY_EXISTS,
                        "there is a device with the id \"" + device.guest.id + "\" already");
-    attached.place = topology_.take_hot();
+    attached.place = topology_->take_hot();
   }
   attached.removable = true;
   attached.guest = std::move(device.guest);
@@ -223,7 +226,7 @@ std::string Machine::add_device(const sdk::Call& call, sdk::Device device) {
     std::reverse(done.begin(), done.end());
     take_back(done);
     const std::lock_guard lock(mutex_);
-    topology_.release(attached.place);
+    topology_->release(attached.place);
     throw;
   }
   done.pop_back(); // device_del is remove_device()'s
@@ -300,7 +303,7 @@ void Machine::on_device_deleted(const std::string& id) {
     if (found == devices_.end()) return; // a part of a device, or one that was never completely there
     operation = found->second.removal;
     back = std::move(found->second.back);
-    topology_.release(found->second.place);
+    topology_->release(found->second.place);
     devices_.erase(found);
     std::erase(order_, id);
   }

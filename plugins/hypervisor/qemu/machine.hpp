@@ -5,8 +5,8 @@
 #include "command_line.hpp"
 #include "device.hpp"
 #include "options.hpp"
-#include "pci_topology.hpp"
 #include "qmp.hpp"
+#include "topology.hpp"
 #include "vmm_process.hpp"
 
 #include <nacre/sdk/hypervisor.hpp>
@@ -45,13 +45,13 @@ public:
 private:
   struct Attached {
     sdk::GuestDevice guest;
-    PciPlace place;
+    Place place;
     bool removable = false;
     std::vector<QmpStep> back; // when the front end has gone
     std::uint64_t removal = 0; // operation that is under way
   };
 
-  PciPlace place_at_boot(const sdk::GuestDevice& guest);
+  Place place_at_boot(const sdk::GuestDevice& guest);
   void add_boot_devices(Arguments& arguments, sdk::VmDescription& vm);
   void await_greeting(const sdk::Call& call);
   Qmp& running(const char* operation);
@@ -68,7 +68,7 @@ private:
   Accelerator accelerator_;
   sdk::EventSender events_;  // used by the thread that reads QMP only
   mutable std::mutex mutex_; // guards the four below
-  PciTopology topology_;
+  std::unique_ptr<Topology> topology_;
   std::vector<std::string> order_; // ids, as added
   std::map<std::string, Attached> devices_;
   std::uint64_t next_operation_ = 1;

@@ -44,15 +44,17 @@ json::object backend(const sdk::GuestDevice& guest, const sdk::HostEnd& host,
   return tap;
 }
 
-void add_properties(json::object& device, const sdk::GuestDevice& guest, const sdk::HostEnd& host) {
+void add_properties(json::object& device, const sdk::GuestDevice& guest, const sdk::HostEnd& host,
+                    Place::Transport transport) {
+  const bool pci = transport == Place::Transport::pci;
   device["netdev"] = backend_id(guest);
   device["mac"] = mac_text(guest.mac);
-  device["romfile"] = ""; // no boot ROM: nobody boots from the network, and loading it costs time
+  if (pci) device["romfile"] = ""; // no boot ROM: nobody boots from the network, and loading it costs time
   if (guest.mtu != 0) device["host_mtu"] = guest.mtu;
   const auto queues = static_cast<std::uint32_t>(host.fds.size());
   if (queues > 1) {
     device["mq"] = true;
-    device["vectors"] = 2 * queues + 2; // one a ring, one for control, one for configuration changes
+    if (pci) device["vectors"] = 2 * queues + 2; // one a ring, one for control, one for configuration changes
   }
 }
 

@@ -1,6 +1,8 @@
 // virtio-net over a tap's queues, or over a stream socket (passt).
 #pragma once
 
+#include "place.hpp"
+
 #include <nacre/sdk/device.hpp>
 
 #include <boost/json/object.hpp>
@@ -17,7 +19,8 @@ boost::json::object backend(const sdk::GuestDevice& guest, const sdk::HostEnd& h
                             const std::vector<std::string>& names,
                             const std::vector<std::string>& vhost_names);
 
-// Adds what a NIC's front end has beside bus and address.
-void add_properties(boost::json::object& device, const sdk::GuestDevice& guest, const sdk::HostEnd& host);
+// Adds what a NIC's front end has beside its place.
+void add_properties(boost::json::object& device, const sdk::GuestDevice& guest, const sdk::HostEnd& host,
+                    Place::Transport transport);
 
 } // namespace nacre::qemu::nic

@@ -7,6 +7,7 @@ Options Options::of(const sdk::Options& table) {
   options.path = table.string_or("path", "/usr/bin/qemu-system-x86_64");
   if (!options.path.starts_with('/'))
     throw sdk::Error(NACRE_E_INVALID_ARGUMENT, "path \"" + options.path + "\" of QEMU is not absolute");
+  if (table.string_or("machine_type", "q35") == "microvm") options.machine_type = MachineType::microvm;
   options.machine_accelerators = table.string_or("machine_accelerators", "");
   options.cpu_features = table.string_or("cpu_features", "");
   options.entropy_source = table.string_or("entropy_source", "/dev/urandom");
@@ -14,6 +15,11 @@ Options Options::of(const sdk::Options& table) {
       "seccompsandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   options.bridges = static_cast<std::uint32_t>(table.integer_or("default_bridges", 1));
   options.root_ports = static_cast<std::uint32_t>(table.integer_or("pcie_root_port", 0));
+  if (options.machine_type == MachineType::microvm && options.root_ports != 0)
+    throw sdk::Error(
+        NACRE_E_INVALID_ARGUMENT,
+        "machine_type \"microvm\" has no PCI and so no root ports; remove pcie_root_port, or set "
+        "machine_type to \"q35\"");
   options.vsock = table.boolean_or("use_vsock", true);
   options.vhost_net = !table.boolean_or("disable_vhost_net", false);
   options.debug = table.boolean_or("enable_debug", false);

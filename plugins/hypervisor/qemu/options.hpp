@@ -1,6 +1,8 @@
 // The plugin's table in configuration.toml, `[hypervisor.qemu]`.
 #pragma once
 
+#include "machine_type.hpp"
+
 #include <nacre/sdk/options.hpp>
 
 #include <cstdint>
@@ -12,6 +14,7 @@ namespace nacre::qemu {
 // effect here.
 inline constexpr char options_schema[] = R"json([
 {"key":"path","type":"string","default":"/usr/bin/qemu-system-x86_64","min":1,"help":"the QEMU program"},
+{"key":"machine_type","type":"string","default":"q35","values":["q35","microvm"],"help":"the machine; \"microvm\" has less in it, and takes neither networks nor disks while the guest runs"},
 {"key":"machine_accelerators","type":"string","default":"","help":"further properties of the machine, as -machine takes them: \"hpet=on\""},
 {"key":"cpu_features","type":"string","default":"","help":"features of the guest's CPU, as -cpu takes them: \"pmu=off\""},
 {"key":"entropy_source","type":"string","default":"/dev/urandom","min":1,"help":"what the guest's random number device reads"},
@@ -25,11 +28,12 @@ inline constexpr char options_schema[] = R"json([
 
 struct Options {
   std::string path;
+  MachineType machine_type = MachineType::q35;
   std::string machine_accelerators;
   std::string cpu_features;
   std::string entropy_source;
   std::string seccomp_sandbox;
-  std::uint32_t bridges = 1;
+  std::uint32_t bridges = 1; // as the next, of q35 only
   std::uint32_t root_ports = 0;
   bool vsock = true; // where the host has it
   bool vhost_net = true;

@@ -25,12 +25,8 @@ std::string hex2(std::uint32_t number) {
 
 } // namespace
 
-std::string PciPlace::qemu_address() const {
-  return hex2(slot) + ".0";
-}
-
-bool PciTopology::Order::operator()(const PciPlace& a, const PciPlace& b) const {
-  const auto key = [](const PciPlace& place) {
+bool PciTopology::Order::operator()(const Place& a, const Place& b) const {
+  const auto key = [](const Place& place) {
     return std::make_tuple(!place.bus.starts_with("port"), place.bus.size(), place.bus, place.slot);
   };
   return key(a) < key(b);
@@ -69,7 +65,7 @@ std::vector<std::string> PciTopology::bus_devices() const {
   return devices;
 }
 
-PciPlace PciTopology::take_cold() {
+Place PciTopology::take_cold() {
   if (cold_.empty())
     throw sdk::Error(NACRE_E_EXHAUSTED,
                      "the guest's root bus has no room for a further device; use fewer mounts by "
@@ -77,7 +73,7 @@ PciPlace PciTopology::take_cold() {
   return cold_.extract(cold_.begin()).value();
 }
 
-PciPlace PciTopology::take_hot() {
+Place PciTopology::take_hot() {
   if (hot_.empty())
     throw sdk::Error(
         NACRE_E_EXHAUSTED,
@@ -86,7 +82,7 @@ PciPlace PciTopology::take_hot() {
   return hot_.extract(hot_.begin()).value();
 }
 
-void PciTopology::release(const PciPlace& place) {
+void PciTopology::release(const Place& place) {
   if (place.bus == "pcie.0") {
     cold_.insert(place);
     return;

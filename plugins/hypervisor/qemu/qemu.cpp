@@ -1,4 +1,5 @@
-// Hypervisor `qemu`: QEMU's q35 machine on KVM or, where that does not work, on its own translator.
+// Hypervisor `qemu`: QEMU's q35 or microvm machine on KVM or, where that does not work, on its own
+// translator.
 #include "machine.hpp"
 
 #include <nacre/sdk/hypervisor.hpp>

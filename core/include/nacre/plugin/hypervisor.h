@@ -52,7 +52,8 @@ struct nacre_guest_device {
   uint32_t struct_size;
   uint32_t kind;            /* NACRE_DEVICE_* */
   NACRE_STRING(id);         /* [a-z0-9-]{1,31}, unique in the VM, stable over save and restore */
-  NACRE_STRING(address);    /* filled by the hypervisor: PCI path ("02/03"), or "" while unknown */
+  NACRE_STRING(address);    /* filled by the hypervisor: PCI path ("02/03"), virtio-mmio slot ("mmio5": the _UID of
+                               its ACPI device LNRO0005), or "" while unknown */
   NACRE_STRING(tag);        /* SHARE, VHOST_USER_FS: the mount tag; BLOCK: the serial */
   NACRE_STRING(options);    /* JSON object of further settings of this device ("cache", "discard", "security_model",
                                "queue_size"); unknown ones are an error of the plan */

@@ -1,9 +1,13 @@
-#include "pci_path.hpp"
+#include "device_path.hpp"
+
+#include "file.hpp"
 
 #include <dirent.h>
 #include <memory>
 
 namespace nacre::agent {
+
+constexpr std::string_view mmio_prefix = "mmio";
 
 std::optional<std::string> first_entry(const std::string& folder,
                                        const std::function<bool(std::string_view)>& wanted) {
@@ -13,6 +17,17 @@ std::optional<std::string> first_entry(const std::string& folder,
     if (wanted(entry->d_name)) return folder + "/" + entry->d_name;
   }
   return std::nullopt;
+}
+
+namespace {
+
+// The slot is the device's _UID in the ACPI tables; "LNRO0005" is virtio-mmio's id there.
+std::optional<std::string> mmio_folder(std::string_view slot) {
+  const std::string devices = "/sys/bus/platform/devices";
+  return first_entry(devices, [&](std::string_view name) {
+    return name.starts_with("LNRO0005:") &&
+           try_read_line(devices + "/" + std::string(name) + "/firmware_node/uid") == slot;
+  });
 }
 
 std::optional<std::string> pci_folder(std::string_view path) {
@@ -30,10 +45,13 @@ std::optional<std::string> pci_folder(std::string_view path) {
   return folder;
 }
 
+} // namespace
+
 std::optional<std::string> virtio_child(std::string_view path, const std::string& kind) {
-  const auto pci = pci_folder(path);
-  if (!pci) return std::nullopt;
-  const auto virtio = first_entry(*pci, [](std::string_view name) { return name.starts_with("virtio"); });
+  const auto device =
+      path.starts_with(mmio_prefix) ? mmio_folder(path.substr(mmio_prefix.size())) : pci_folder(path);
+  if (!device) return std::nullopt;
+  const auto virtio = first_entry(*device, [](std::string_view name) { return name.starts_with("virtio"); });
   if (!virtio) return std::nullopt;
   const auto child =
       first_entry(*virtio + "/" + kind, [](std::string_view name) { return name.front() != '.'; });

@@ -1,0 +1,28 @@
+// Where a device sits in the guest, chosen here and named on the command line, so that the guest's address of
+// a device is known before QEMU runs and is the same after a restore.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <string>
+
+namespace nacre::qemu {
+
+// A place for one device.
+struct Place {
+  enum class Transport { pci, mmio };
+
+  std::string bus; // QEMU's id of the bus: "pcie.0", "bridge0", "port3", "virtio-mmio-bus.5"
+  std::uint32_t slot = 0;
+  std::string guest; // what the guest's agent looks for: PCI path "04", or "02/1f" behind a bridge; "mmio5"
+  Transport transport = Transport::pci;
+
+  std::string pci_address() const; // "1f.0", for the property `addr`
+  bool removable() const { return transport == Transport::pci && bus != "pcie.0"; }
+};
+
+// The argument of -device and device_add for a virtio device in this place; `driver` without its transport:
+// "virtio-net".
+boost::json::object virtio_device(const std::string& driver, const std::string& id, const Place& place);
+
+} // namespace nacre::qemu
