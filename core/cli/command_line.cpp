@@ -1,18 +1,18 @@
 #include "cli/command_line.hpp"
 
 #include "base/error.hpp"
+#include "cli/help_text.hpp"
 #include "cli/output.hpp"
 
 #include <boost/program_options/parsers.hpp>
 
 #include <charconv>
-#include <sstream>
 
 namespace nacre::cli {
 namespace po = boost::program_options;
 
 CommandLine::CommandLine(std::string usage, std::string summary)
-    : usage_(std::move(usage)), summary_(std::move(summary)) {
+    : usage_(std::move(usage)), summary_(std::move(summary)), help_(help_text) {
   flag("help,h", "show this help");
 }
 
@@ -20,12 +20,24 @@ void CommandLine::flag(const char* name, const char* help) {
   options_.add_options()(name, help);
 }
 
-void CommandLine::value(const char* name, const char* help) {
-  options_.add_options()(name, po::value<std::string>(), help);
+void CommandLine::value(const char* name, const char* placeholder, const char* help) {
+  options_.add_options()(name, po::value<std::string>()->value_name(placeholder), help);
 }
 
-void CommandLine::list(const char* name, const char* help) {
-  options_.add_options()(name, po::value<std::vector<std::string>>(), help);
+void CommandLine::list(const char* name, const char* placeholder, const char* help) {
+  options_.add_options()(name, po::value<std::vector<std::string>>()->value_name(placeholder), help);
+}
+
+std::vector<OptionText> CommandLine::options() const {
+  std::vector<OptionText> texts;
+  for (const auto& option : options_.options()) {
+    const auto short_form = option->canonical_display_name(po::command_line_style::allow_dash_for_short);
+    texts.push_back({option->long_name(),
+                     short_form.size() == 2 && short_form.front() == '-' ? short_form.back() : '\0',
+                     option->semantic()->max_tokens() > 0 ? option->semantic()->name() : std::string(),
+                     option->description()});
+  }
+  return texts;
 }
 
 void CommandLine::refuse(std::string_view why) const {
@@ -106,9 +118,7 @@ bool CommandLine::parse(const Arguments& arguments, std::size_t least_words, std
     refuse(error.what());
   }
   if (is_set("help")) {
-    std::ostringstream help;
-    help << "usage: nacre " << usage_ << "\n\n" << summary_ << "\n\n" << options_;
-    print(help.str());
+    print(help_(*this));
     return false;
   }
   if (words_.size() < least_words) refuse("too few arguments");

@@ -78,16 +78,16 @@ json::object from_flags(const CommandLine& line, const std::string& bundle) {
 } // namespace
 
 void add_process_flags(CommandLine& line) {
-  line.value("process,p", "file with an OCI process object, instead of a command and flags");
-  line.value("cwd", "working folder in the container");
-  line.list("env,e", "NAME=value, may be given several times");
+  line.value("process,p", "FILE", "file with an OCI process object, instead of a command and flags");
+  line.value("cwd", "DIR", "working folder in the container");
+  line.list("env,e", "NAME=VALUE", "environment variable; may be given several times");
   line.flag("tty,t", "with a terminal");
-  line.value("user,u", "UID[:GID]");
-  line.list("additional-gids,g", "further group, may be given several times");
-  line.list("cap,c", "capability to add, may be given several times");
+  line.value("user,u", "UID[:GID]", "user and group in the container");
+  line.list("additional-gids,g", "GID", "further group; may be given several times");
+  line.list("cap,c", "CAP", "capability to add; may be given several times");
   line.flag("no-new-privs", "set no_new_privs");
-  line.value("apparmor", "AppArmor profile in the guest");
-  line.value("process-label", "SELinux label in the guest");
+  line.value("apparmor", "PROFILE", "AppArmor profile in the guest");
+  line.value("process-label", "LABEL", "SELinux label in the guest");
 }
 
 oci::ProcessDocument exec_process(const CommandLine& line, const std::string& bundle) {

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
+#include "cli/help_text.hpp"
 #include "cli/output.hpp"
 
 #include <climits>
@@ -10,36 +11,6 @@
 
 namespace nacre::cli {
 namespace {
-
-constexpr const char* summary = R"(Runs OCI containers, each in a virtual machine of its own.
-
-Verbs of a container's life:
-  create    make a container from a bundle; its process waits
-  start     let the process of a created container run
-  run       create and start, wait for the end, delete
-  exec      run another process in a container
-  kill      send a signal
-  delete    remove a container
-  pause     stop all processes of a container
-  resume    let them go on
-  ps        show the processes of a container
-  events    print statistics and OOM kills of a container
-  update    change limits of a container
-  checkpoint, restore
-            save a container and start it again: not available yet
-  state     print the state of a container as JSON
-  list      list the containers below --root
-  spec      write a config.json to start from
-  features  print what this runtime knows as JSON
-
-Verbs for the operator:
-  config    show or check the configuration
-  debug-console
-            open a shell in the guest, outside of its containers
-  plugin    list, show or verify plugins
-  timeline  show where the time of a start went
-
-Flags before the verb)";
 
 void read_log_options(const CommandLine& line) {
   LogOptions log;
@@ -63,17 +34,23 @@ std::string absolute_path(const std::string& path) {
   return path.empty() || path == "." ? folder : std::string(folder) + "/" + path;
 }
 
-bool parse_global_options(const Arguments& arguments, GlobalOptions& options) {
-  CommandLine line("[flags] verb ...", summary);
-  line.value("root", "folder for the state of containers (default /run/nacre)");
-  line.value("log", "also write errors to this file");
-  line.value("log-format", "text (default) or json");
+CommandLine global_grammar() {
+  CommandLine line("[FLAGS] VERB ...", "Runs OCI containers, each in a virtual machine of its own.");
+  line.help_with(program_help_text);
+  line.value("root", "DIR", "folder for the state of containers (default /run/nacre)");
+  line.value("config", "FILE", "configuration instead of the default ones");
+  line.value("log", "FILE", "also write errors to this file");
+  line.value("log-format", "text|json", "text is the default");
   line.flag("debug", "also write debug lines");
   line.flag("systemd-cgroup", "cgroupsPath has the form slice:prefix:name");
-  line.value("config", "configuration file instead of the default ones");
-  line.value("rootless", "accepted and ignored, as is --criu");
-  line.value("criu", "");
+  line.value("rootless", "VALUE", "");
+  line.value("criu", "FILE", "");
   line.flag("version,v", "print the version");
+  return line;
+}
+
+bool parse_global_options(const Arguments& arguments, GlobalOptions& options) {
+  auto line = global_grammar();
   if (!line.parse(arguments, 0, std::numeric_limits<std::size_t>::max(), true)) return false;
   read_log_options(line);
   options.root = absolute_path(line.has("root") ? line.get("root") : paths::default_root);

@@ -18,6 +18,8 @@ struct GlobalOptions {
   std::string state_dir(const std::string& id) const { return root + "/" + id; }
 };
 
+CommandLine global_grammar();
+
 // Parses them and sets up the log. False: the help was asked for and printed.
 bool parse_global_options(const Arguments& arguments, GlobalOptions& options);
 

@@ -1,39 +1,12 @@
 #include "cli/host_ps.hpp"
 
 #include "base/error.hpp"
-#include "base/unique_fd.hpp"
+#include "cli/host_command.hpp"
 
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <fcntl.h>
-#include <memory>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace nacre::cli {
 namespace {
-
-struct FileActions {
-  posix_spawn_file_actions_t value;
-  FileActions() { ::posix_spawn_file_actions_init(&value); }
-  FileActions(const FileActions&) = delete;
-  FileActions& operator=(const FileActions&) = delete;
-  ~FileActions() { ::posix_spawn_file_actions_destroy(&value); }
-};
-
-std::string read_to_end(int fd) {
-  std::string text;
-  std::array<char, 4096> chunk;
-  for (;;) {
-    const auto count = ::read(fd, chunk.data(), chunk.size());
-    if (count < 0 && errno == EINTR) continue;
-    check_errno(count, "read the output of", "ps");
-    if (count == 0) return text;
-    text.append(chunk.data(), static_cast<std::size_t>(count));
-  }
-}
 
 std::vector<std::string_view> fields_of(std::string_view line) {
   std::vector<std::string_view> fields;
@@ -46,39 +19,25 @@ std::vector<std::string_view> fields_of(std::string_view line) {
   return fields;
 }
 
+CommandResult run_once(const std::vector<std::string>& words) {
+  try {
+    return run_command(words);
+  } catch (Error& error) {
+    if (error.code() == ErrorCode::not_found) error.hint("install the package procps");
+    throw;
+  }
+}
+
 } // namespace
 
 std::string run_ps(const std::vector<std::string>& arguments) {
   std::vector<std::string> words = {"ps"};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> argv;
-  for (auto& word : words)
-    argv.push_back(word.data());
-  argv.push_back(nullptr);
-
-  std::array<int, 2> ends{};
-  check_errno(::pipe2(ends.data(), O_CLOEXEC), "open pipe");
-  const UniqueFd read_end(ends[0]);
-  UniqueFd write_end(ends[1]);
-  FileActions actions;
-  ::posix_spawn_file_actions_addopen(&actions.value, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions.value, write_end.get(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions.value, write_end.get(), STDERR_FILENO);
-  pid_t pid = 0;
-  if (const int failure = ::posix_spawnp(&pid, "ps", &actions.value, nullptr, argv.data(), environ))
-    throw Error::from_errno(failure, "start", "ps").hint("install the package procps");
-  write_end.reset();
-  auto text = read_to_end(read_end.get());
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return text;
-  while (!text.empty() && text.back() == '\n')
-    text.pop_back();
-  throw Error(ErrorCode::invalid_argument, WIFEXITED(status)
-                                               ? "exit status " + std::to_string(WEXITSTATUS(status))
-                                               : "signal " + std::to_string(WTERMSIG(status)))
-      .because(text);
+  auto result = run_once(words);
+  if (result.succeeded()) return std::move(result.output);
+  while (!result.output.empty() && result.output.back() == '\n')
+    result.output.pop_back();
+  throw Error(ErrorCode::invalid_argument, result.status_text()).because(result.output);
 }
 
 std::string lines_of(std::string_view ps_output, const std::set<int>& pids) {

@@ -4,42 +4,13 @@
 #include "base/paths.hpp"
 #include "cli/build_info.hpp"
 #include "cli/output.hpp"
+#include "cli/verb_table.hpp"
 #include "oci/state.hpp"
 
 #include <exception>
-#include <string_view>
 
 namespace nacre::cli {
 namespace {
-
-struct Verb {
-  std::string_view name;
-  int (*run)(const GlobalOptions&);
-};
-
-constexpr Verb verbs[] = {
-    {"checkpoint", verb_checkpoint},
-    {"config", verb_config},
-    {"create", verb_create},
-    {"debug-console", verb_debug_console},
-    {"delete", verb_delete},
-    {"events", verb_events},
-    {"exec", verb_exec},
-    {"features", verb_features},
-    {"kill", verb_kill},
-    {"list", verb_list},
-    {"pause", verb_pause},
-    {"plugin", verb_plugin},
-    {"ps", verb_ps},
-    {"restore", verb_restore},
-    {"resume", verb_resume},
-    {"run", verb_run},
-    {"spec", verb_spec},
-    {"start", verb_start},
-    {"state", verb_state},
-    {"timeline", verb_timeline},
-    {"update", verb_update},
-};
 
 std::string version_text() {
   return std::string("nacre version ") + paths::version + "\ncommit: " + build_commit +
@@ -67,8 +38,7 @@ int run_program(const Arguments& arguments) {
     if (options.verb.empty())
       throw Error(ErrorCode::invalid_argument, "no verb given").hint("`nacre --help` lists them");
     if (options.verb == "help") return parse_global_options({"--help"}, options) ? 1 : 0;
-    for (const auto& verb : verbs)
-      if (options.verb == verb.name) return verb.run(options);
+    if (const auto* verb = find_verb(options.verb)) return verb->run(options);
     refuse_verb(options.verb);
   } catch (const std::exception& error) {
     log_error(error.what());

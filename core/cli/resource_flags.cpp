@@ -33,8 +33,7 @@ constexpr std::array flags = {
     Flag{"cpu-rt-runtime", "realtime CPU in a period, microseconds", Value::integer, "cpu",
          "realtimeRuntime"},
     Flag{"cpuset-cpus", "as many CPUs of the guest as this list has", Value::text, "cpu", "cpus"},
-    Flag{"cpuset-mems", "accepted and without effect: the guest has one memory node", Value::text, "cpu",
-         "mems"},
+    Flag{"cpuset-mems", "without effect: the guest has one memory node", Value::text, "cpu", "mems"},
     Flag{"memory", "memory limit, bytes or as 100m", Value::size, "memory", "limit"},
     Flag{"memory-reservation", "memory that is kept for it, bytes or as 100m", Value::size, "memory",
          "reservation"},
@@ -76,13 +75,24 @@ json::value parse_value(const Flag& flag, const std::string& text) {
   }
 }
 
+const char* placeholder(Value kind) {
+  switch (kind) {
+  case Value::size:
+    return "SIZE";
+  case Value::text:
+    return "LIST";
+  default:
+    return "N";
+  }
+}
+
 } // namespace
 
 void add_resource_flags(CommandLine& line) {
   for (const auto& flag : flags)
-    line.value(flag.name, flag.help);
-  line.value("l3-cache-schema", "refused: a guest has no cache allocation of its own");
-  line.value("mem-bw-schema", "refused: a guest has no memory bandwidth allocation of its own");
+    line.value(flag.name, placeholder(flag.kind), flag.help);
+  line.value("l3-cache-schema", "TEXT", "refused: a guest has no cache allocation");
+  line.value("mem-bw-schema", "TEXT", "refused: a guest has no bandwidth allocation");
 }
 
 std::string resources_of_flags(const CommandLine& line) {

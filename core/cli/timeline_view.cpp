@@ -49,23 +49,6 @@ std::string printable(std::string text) {
   return text.substr(0, 120);
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 std::string label_of(const TimelinePhase& phase) {
   return phase.object.empty() ? phase.name : phase.name + " (" + phase.object + ")";
 }
@@ -107,32 +90,6 @@ std::string timeline_as_table(const std::vector<TimelinePhase>& phases) {
            std::string(std::min<std::size_t>(length, bar_columns), '#') + "\n";
   }
   return out;
-}
-
-std::string timeline_as_svg(const std::vector<TimelinePhase>& phases, std::string_view title) {
-  constexpr int row = 22, left = 260, scale = 700;
-  const double total = total_of(phases);
-  const auto height = row * (static_cast<int>(phases.size()) + 2);
-  std::string out = format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
-      left + scale + 120, height);
-  out += "<text x=\"8\" y=\"16\" font-weight=\"bold\">" + escaped(std::string(title)) +
-         format(": %.1f ms</text>\n", total);
-  int y = row;
-  for (const auto& phase : phases) {
-    const double x = left + phase.start_ms / total * scale;
-    const double width = std::max(1.0, phase.duration_ms / total * scale);
-    const char* colour = phase.name.starts_with("guest.")    ? "#d08030"
-                         : phase.name.starts_with("create.") ? "#60a060"
-                                                             : "#4070b0";
-    out += format("<text x=\"8\" y=\"%d\">", y + 15) + escaped(label_of(phase)) + "</text>\n";
-    out += format("<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", x, y + 4, width,
-                  row - 8, colour);
-    out += format("<text x=\"%.1f\" y=\"%d\">%.1f ms</text>\n", x + width + 4, y + 15, phase.duration_ms);
-    y += row;
-  }
-  return out + "</svg>\n";
 }
 
 } // namespace nacre::cli

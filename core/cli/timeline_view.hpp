@@ -18,6 +18,5 @@ struct TimelinePhase {
 std::vector<TimelinePhase> parse_timeline(std::string_view text, const std::string& name);
 
 std::string timeline_as_table(const std::vector<TimelinePhase>& phases);
-std::string timeline_as_svg(const std::vector<TimelinePhase>& phases, std::string_view title);
 
 } // namespace nacre::cli

@@ -7,15 +7,21 @@
 
 namespace nacre::cli {
 
-int verb_checkpoint(const GlobalOptions& options) {
+CommandLine checkpoint_grammar() {
   CommandLine line("checkpoint [flags] <container-id>", "Saves a running container.");
-  for (const auto* name :
-       {"image-path", "work-path", "parent-path", "status-fd", "page-server", "manage-cgroups-mode"})
-    line.value(name, "as in runc");
-  line.list("empty-ns", "as in runc");
+  for (const auto* name : {"image-path", "work-path", "parent-path"})
+    line.value(name, "DIR", "as in runc");
+  for (const auto* name : {"status-fd", "page-server", "manage-cgroups-mode"})
+    line.value(name, "VALUE", "as in runc");
+  line.list("empty-ns", "NAMESPACE", "as in runc");
   for (const auto* name : {"leave-running", "tcp-established", "ext-unix-sk", "shell-job", "lazy-pages",
                            "file-locks", "pre-dump", "auto-dedup"})
     line.flag(name, "as in runc");
+  return line;
+}
+
+int verb_checkpoint(const GlobalOptions& options) {
+  auto line = checkpoint_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

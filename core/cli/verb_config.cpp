@@ -6,10 +6,15 @@
 
 namespace nacre::cli {
 
-int verb_config(const GlobalOptions& options) {
+CommandLine config_grammar() {
   CommandLine line("config show [--origin] | config check [FILE]",
                    "Shows the configuration in force, or checks a file.");
   line.flag("origin", "say where each value was written");
+  return line;
+}
+
+int verb_config(const GlobalOptions& options) {
+  auto line = config_grammar();
   if (!line.parse(options.arguments, 1, 2)) return 0;
   const auto& action = line.words().front();
   if (action == "show" && line.words().size() == 1) {

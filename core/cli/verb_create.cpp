@@ -5,15 +5,20 @@
 
 namespace nacre::cli {
 
-int verb_create(const GlobalOptions& options) {
+CommandLine create_grammar() {
   CommandLine line("create [flags] <container-id>",
                    "Makes a container from a bundle; its process waits for `nacre start`.");
-  line.value("bundle,b", "folder of the bundle (default: the working folder)");
-  line.value("console-socket", "unix socket that gets the master of the container's terminal");
-  line.value("pid-file", "file to write the container's pid to");
-  line.value("preserve-fds", "number of descriptors above 2 to pass to the process");
+  line.value("bundle,b", "DIR", "folder of the bundle (default: the working folder)");
+  line.value("console-socket", "SOCKET", "unix socket that gets the master of the container's terminal");
+  line.value("pid-file", "FILE", "file to write the container's pid to");
+  line.value("preserve-fds", "N", "number of descriptors above 2 to pass to the process");
   line.flag("no-pivot", "accepted, without effect: the guest always pivots");
   line.flag("no-new-keyring", "keep the session keyring");
+  return line;
+}
+
+int verb_create(const GlobalOptions& options) {
+  auto line = create_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   CreatePlan plan;
   plan.id = line.words().front();

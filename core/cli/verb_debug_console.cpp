@@ -51,10 +51,15 @@ void relay(int console) {
 
 } // namespace
 
-int verb_debug_console(const GlobalOptions& options) {
+CommandLine debug_console_grammar() {
   CommandLine line("debug-console <container-id>",
                    "Opens a root shell in the guest of a container, outside of the container; "
                    "the configuration must have debug_console_enabled.");
+  return line;
+}
+
+int verb_debug_console(const GlobalOptions& options) {
+  auto line = debug_console_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

@@ -24,9 +24,14 @@ std::optional<oci::State> find(const GlobalOptions& options, const std::string& 
 
 } // namespace
 
-int verb_delete(const GlobalOptions& options) {
+CommandLine delete_grammar() {
   CommandLine line("delete [--force] <container-id>", "Removes a container that has stopped.");
   line.flag("force,f", "kill it first if it runs; a container that does not exist is no error");
+  return line;
+}
+
+int verb_delete(const GlobalOptions& options) {
+  auto line = delete_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

@@ -61,11 +61,16 @@ void follow(EventSource& source, std::chrono::nanoseconds interval) {
 
 } // namespace
 
-int verb_events(const GlobalOptions& options) {
+CommandLine events_grammar() {
   CommandLine line("events [--interval 5s] [--stats] <container-id>",
                    "Prints statistics and OOM kills of a container, one JSON object a line, until it ends.");
-  line.value("interval", "time between two statistics (default: 5s)");
+  line.value("interval", "TIME", "time between two statistics (default: 5s)");
   line.flag("stats", "print the statistics once");
+  return line;
+}
+
+int verb_events(const GlobalOptions& options) {
+  auto line = events_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

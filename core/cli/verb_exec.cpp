@@ -168,15 +168,20 @@ int fail(std::string words) {
 
 } // namespace
 
-int verb_exec(const GlobalOptions& options) {
+CommandLine exec_grammar() {
   CommandLine line("exec [flags] <container-id> <command> [args]", "Runs another process in a container.");
   add_process_flags(line);
   line.flag("detach,d", "do not wait for the end");
-  line.value("pid-file", "file to write the process's pid to");
-  line.value("console-socket", "unix socket that gets the master of the process's terminal");
-  line.value("preserve-fds", "number of descriptors above 2 to pass to the process");
-  line.value("cgroup", "not available yet");
+  line.value("pid-file", "FILE", "file to write the process's pid to");
+  line.value("console-socket", "SOCKET", "unix socket that gets the master of the process's terminal");
+  line.value("preserve-fds", "N", "number of descriptors above 2 to pass to the process");
+  line.value("cgroup", "PATH", "not available yet");
   line.flag("ignore-paused", "also in a paused container");
+  return line;
+}
+
+int verb_exec(const GlobalOptions& options) {
+  auto line = exec_grammar();
   if (!line.parse(options.arguments, 1, std::numeric_limits<std::size_t>::max(), true)) return 0;
 
   int signal = 0;

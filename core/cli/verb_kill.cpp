@@ -16,10 +16,15 @@ namespace {
 
 } // namespace
 
-int verb_kill(const GlobalOptions& options) {
+CommandLine kill_grammar() {
   CommandLine line("kill [--all] <container-id> [signal]",
                    "Sends a signal (default: TERM) to the container's first process.");
   line.flag("all,a", "to all processes of the container");
+  return line;
+}
+
+int verb_kill(const GlobalOptions& options) {
+  auto line = kill_grammar();
   if (!line.parse(options.arguments, 1, 2)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

@@ -1,44 +1,15 @@
 #include "cli/verbs.hpp"
 
 #include "base/error.hpp"
+#include "cli/container_states.hpp"
 #include "cli/output.hpp"
-#include "oci/container_id.hpp"
 #include "oci/state.hpp"
 
 #include <algorithm>
 #include <array>
-#include <dirent.h>
-#include <memory>
 
 namespace nacre::cli {
 namespace {
-
-struct DirCloser {
-  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
-};
-
-// Whoever appears or goes while we look is simply listed or not.
-std::vector<oci::State> read_states(const GlobalOptions& options) {
-  const std::unique_ptr<DIR, DirCloser> dir(::opendir(options.root.c_str()));
-  if (!dir) {
-    if (errno == ENOENT) return {};
-    throw_errno("list containers", options.root);
-  }
-  std::vector<oci::State> states;
-  while (const auto* entry = ::readdir(dir.get())) {
-    try {
-      oci::check_id(entry->d_name);
-      auto state = oci::read_state(options.state_dir(entry->d_name));
-      state.status = oci::current_status(state);
-      states.push_back(std::move(state));
-    } catch (const Error& error) {
-      // A folder without state is no container (or not yet one); a damaged state is worth a word.
-      if (error.code() == ErrorCode::internal) log_error(error.what());
-    }
-  }
-  std::sort(states.begin(), states.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  return states;
-}
 
 std::string as_json(const std::vector<oci::State>& states) {
   if (states.empty()) return "null\n"; // runc's answer, which engines know
@@ -68,15 +39,22 @@ std::string as_table(const std::vector<oci::State>& states) {
 
 } // namespace
 
-int verb_list(const GlobalOptions& options) {
+CommandLine list_grammar() {
   CommandLine line("list [--format table|json] [--quiet]", "Lists the containers below --root.");
-  line.value("format,f", "table (default) or json");
+  line.value("format,f", "table|json", "table (default) or json");
   line.flag("quiet,q", "print ids only");
+  return line;
+}
+
+int verb_list(const GlobalOptions& options) {
+  auto line = list_grammar();
   if (!line.parse(options.arguments, 0, 0)) return 0;
   const auto format = line.get("format");
   if (!format.empty() && format != "table" && format != "json")
     throw Error(ErrorCode::invalid_argument, "unknown list format", format).hint("use table or json");
-  const auto states = read_states(options);
+  const auto [states, problems] = container_states(options.root);
+  for (const auto& problem : problems)
+    log_error(problem);
   if (line.is_set("quiet")) {
     std::string out;
     for (const auto& state : states)

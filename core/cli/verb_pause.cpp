@@ -7,8 +7,13 @@
 
 namespace nacre::cli {
 
-int verb_pause(const GlobalOptions& options) {
+CommandLine pause_grammar() {
   CommandLine line("pause <container-id>", "Stops all processes of a container until `resume`.");
+  return line;
+}
+
+int verb_pause(const GlobalOptions& options) {
+  auto line = pause_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

@@ -28,10 +28,15 @@ plugin::Registry registry_of(const CommandLine& line, const GlobalOptions& optio
 
 } // namespace
 
-int verb_plugin(const GlobalOptions& options) {
+CommandLine plugin_grammar() {
   CommandLine line("plugin list | plugin show KIND/NAME|FILE | plugin verify KIND/NAME|FILE",
                    "Lists plugins, shows what one offers, or tries one in a process of its own.");
-  line.value("plugin-dir", "look here and nowhere else");
+  line.value("plugin-dir", "DIR", "look here and nowhere else");
+  return line;
+}
+
+int verb_plugin(const GlobalOptions& options) {
+  auto line = plugin_grammar();
   if (!line.parse(options.arguments, 1, 2)) return 0;
   const auto& action = line.words().front();
   const bool has_target = line.words().size() == 2;

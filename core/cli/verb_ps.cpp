@@ -33,10 +33,15 @@ std::string as_json(const std::vector<int>& pids) {
 
 } // namespace
 
-int verb_ps(const GlobalOptions& options) {
+CommandLine ps_grammar() {
   CommandLine line("ps [--format table|json] <container-id> [ps options]",
                    "Shows the processes of a container, by their pids on the host.");
-  line.value("format,f", "table (default) or json");
+  line.value("format,f", "table|json", "table (default) or json");
+  return line;
+}
+
+int verb_ps(const GlobalOptions& options) {
+  auto line = ps_grammar();
   if (!line.parse(options.arguments, 1, std::numeric_limits<std::size_t>::max(), true)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

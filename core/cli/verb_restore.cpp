@@ -7,17 +7,25 @@
 
 namespace nacre::cli {
 
-int verb_restore(const GlobalOptions& options) {
+CommandLine restore_grammar() {
   CommandLine line("restore [flags] <container-id>", "Starts a container from what `checkpoint` has saved.");
-  for (const auto* name : {"console-socket", "image-path", "work-path", "manage-cgroups-mode", "pid-file",
-                           "lsm-profile", "lsm-mount-context"})
-    line.value(name, "as in runc");
-  line.value("bundle,b", "as in runc");
-  line.list("empty-ns", "as in runc");
+  for (const auto* name : {"image-path", "work-path"})
+    line.value(name, "DIR", "as in runc");
+  line.value("console-socket", "SOCKET", "as in runc");
+  line.value("pid-file", "FILE", "as in runc");
+  for (const auto* name : {"manage-cgroups-mode", "lsm-profile", "lsm-mount-context"})
+    line.value(name, "VALUE", "as in runc");
+  line.value("bundle,b", "DIR", "as in runc");
+  line.list("empty-ns", "NAMESPACE", "as in runc");
   line.flag("detach,d", "as in runc");
   for (const auto* name : {"tcp-established", "ext-unix-sk", "shell-job", "file-locks", "no-subreaper",
                            "no-pivot", "auto-dedup", "lazy-pages"})
     line.flag(name, "as in runc");
+  return line;
+}
+
+int verb_restore(const GlobalOptions& options) {
+  auto line = restore_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

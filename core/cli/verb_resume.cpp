@@ -7,8 +7,13 @@
 
 namespace nacre::cli {
 
-int verb_resume(const GlobalOptions& options) {
+CommandLine resume_grammar() {
   CommandLine line("resume <container-id>", "Lets the processes of a paused container go on.");
+  return line;
+}
+
+int verb_resume(const GlobalOptions& options) {
+  auto line = resume_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

@@ -52,19 +52,24 @@ int run_created(const GlobalOptions& options, ContainerCreation& creation, Signa
 
 } // namespace
 
-int verb_run(const GlobalOptions& options) {
+CommandLine run_grammar() {
   CommandLine line("run [flags] <container-id>",
                    "Creates and starts a container, waits for its end and deletes it.");
-  line.value("bundle,b", "folder of the bundle (default: the working folder)");
-  line.value("console-socket", "unix socket that gets the master of the container's terminal");
+  line.value("bundle,b", "DIR", "folder of the bundle (default: the working folder)");
+  line.value("console-socket", "SOCKET", "unix socket that gets the master of the container's terminal");
   line.flag("detach,d", "do not wait for the end");
   line.flag("tty,t", "with a terminal, whatever config.json says");
   line.flag("keep", "do not delete the container after its end");
-  line.value("pid-file", "file to write the container's pid to");
+  line.value("pid-file", "FILE", "file to write the container's pid to");
   line.flag("no-subreaper", "do not reap the container's orphans on the host");
   line.flag("no-pivot", "accepted, without effect: the guest always pivots");
   line.flag("no-new-keyring", "keep the session keyring");
-  line.value("preserve-fds", "number of descriptors above 2 to pass to the process");
+  line.value("preserve-fds", "N", "number of descriptors above 2 to pass to the process");
+  return line;
+}
+
+int verb_run(const GlobalOptions& options) {
+  auto line = run_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const RunFlags flags{line.is_set("detach"), line.is_set("keep")};
   if (!flags.detach && !line.is_set("no-subreaper")) become_subreaper();

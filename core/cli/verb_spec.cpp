@@ -8,10 +8,15 @@
 
 namespace nacre::cli {
 
-int verb_spec(const GlobalOptions& options) {
+CommandLine spec_grammar() {
   CommandLine line("spec [--bundle DIR]", "Writes a config.json to start from into the bundle.");
-  line.value("bundle,b", "folder of the bundle (default: the working folder)");
+  line.value("bundle,b", "DIR", "folder of the bundle (default: the working folder)");
   line.flag("rootless", "not available yet");
+  return line;
+}
+
+int verb_spec(const GlobalOptions& options) {
+  auto line = spec_grammar();
   if (!line.parse(options.arguments, 0, 0)) return 0;
   if (line.is_set("rootless"))
     throw Error(ErrorCode::unimplemented, "nacre spec --rootless is not available yet");

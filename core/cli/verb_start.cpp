@@ -7,8 +7,13 @@
 
 namespace nacre::cli {
 
-int verb_start(const GlobalOptions& options) {
+CommandLine start_grammar() {
   CommandLine line("start <container-id>", "Lets the process of a created container run.");
+  return line;
+}
+
+int verb_start(const GlobalOptions& options) {
+  auto line = start_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

@@ -6,8 +6,13 @@
 
 namespace nacre::cli {
 
-int verb_state(const GlobalOptions& options) {
+CommandLine state_grammar() {
   CommandLine line("state <container-id>", "Prints the state of a container as JSON.");
+  return line;
+}
+
+int verb_state(const GlobalOptions& options) {
+  auto line = state_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

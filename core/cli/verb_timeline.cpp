@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 #include "cli/output.hpp"
-#include "cli/timeline_view.hpp"
+#include "cli/timeline_svg.hpp"
 #include "oci/container_id.hpp"
 #include "oci/file_io.hpp"
 #include "oci/pretty_json.hpp"
@@ -24,11 +24,16 @@ std::string as_json(const std::string& text, const std::string& name) {
 
 } // namespace
 
-int verb_timeline(const GlobalOptions& options) {
+CommandLine timeline_grammar() {
   CommandLine line("timeline [--json] [--svg FILE] <container-id>",
                    "Shows where the time of a container's start went.");
   line.flag("json", "print it as JSON");
-  line.value("svg", "draw it into this file");
+  line.value("svg", "FILE", "draw it into this file");
+  return line;
+}
+
+int verb_timeline(const GlobalOptions& options) {
+  auto line = timeline_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

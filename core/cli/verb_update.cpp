@@ -22,11 +22,16 @@ std::string read_resources(const std::string& path) {
 
 } // namespace
 
-int verb_update(const GlobalOptions& options) {
+CommandLine update_grammar() {
   CommandLine line("update [flags] <container-id>",
                    "Changes limits of a container. With --resources all other flags are ignored.");
-  line.value("resources,r", "file with an OCI linux.resources object as JSON; - is standard input");
+  line.value("resources,r", "FILE", "file with an OCI linux.resources object as JSON; - is standard input");
   add_resource_flags(line);
+  return line;
+}
+
+int verb_update(const GlobalOptions& options) {
+  auto line = update_grammar();
   if (!line.parse(options.arguments, 1, 1)) return 0;
   const auto& id = line.words().front();
   oci::check_id(id);

@@ -5,11 +5,14 @@
 
 namespace nacre::cli {
 
+int verb_check(const GlobalOptions& options);
 int verb_checkpoint(const GlobalOptions& options);
+int verb_collect(const GlobalOptions& options);
 int verb_config(const GlobalOptions& options);
 int verb_create(const GlobalOptions& options);
 int verb_debug_console(const GlobalOptions& options);
 int verb_delete(const GlobalOptions& options);
+int verb_env(const GlobalOptions& options);
 int verb_events(const GlobalOptions& options);
 int verb_exec(const GlobalOptions& options);
 int verb_features(const GlobalOptions& options);
@@ -26,6 +29,32 @@ int verb_start(const GlobalOptions& options);
 int verb_state(const GlobalOptions& options);
 int verb_timeline(const GlobalOptions& options);
 int verb_update(const GlobalOptions& options);
+
+// What each understands.
+CommandLine check_grammar();
+CommandLine checkpoint_grammar();
+CommandLine collect_grammar();
+CommandLine config_grammar();
+CommandLine create_grammar();
+CommandLine debug_console_grammar();
+CommandLine delete_grammar();
+CommandLine env_grammar();
+CommandLine events_grammar();
+CommandLine exec_grammar();
+CommandLine features_grammar();
+CommandLine kill_grammar();
+CommandLine list_grammar();
+CommandLine pause_grammar();
+CommandLine plugin_grammar();
+CommandLine ps_grammar();
+CommandLine restore_grammar();
+CommandLine resume_grammar();
+CommandLine run_grammar();
+CommandLine spec_grammar();
+CommandLine start_grammar();
+CommandLine state_grammar();
+CommandLine timeline_grammar();
+CommandLine update_grammar();
 
 // Parses everything, runs the verb, reports errors. The whole program but for main().
 int run_program(const Arguments& arguments);

@@ -11,6 +11,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nacre::config {
@@ -76,8 +77,10 @@ public:
   // Every file that was read, main file first.
   const std::vector<std::string>& files() const noexcept { return files_; }
   const Document& document() const noexcept { return document_; }
-  // The configuration as TOML: what the user wrote and the core's defaults; with_origin adds a comment to
-  // each line.
+  // The tables in force: what the user wrote and the core's defaults; the core's own tables first.
+  using Tables = std::vector<std::pair<std::string, std::map<std::string, Setting>>>;
+  Tables effective() const;
+  // The same as TOML; with_origin adds a comment to each line.
   std::string show(bool with_origin) const;
 
 private:

@@ -33,19 +33,26 @@ void print_table(const std::string& name, const std::map<std::string, Setting>& 
 
 } // namespace
 
-std::string Config::show(bool with_origin) const {
-  std::string out;
-  print_table("runtime", runtime_table_.settings(), with_origin, out);
-  print_table("agent.nacre", agent_table_.settings(), with_origin, out);
+Config::Tables Config::effective() const {
+  Tables tables;
+  tables.emplace_back("runtime", runtime_table_.settings());
+  tables.emplace_back("agent.nacre", agent_table_.settings());
   const auto chosen = "hypervisor." + runtime_.hypervisor;
   auto settings = guest_table_.settings();
   if (const auto* table = document_.find(chosen))
     for (const auto& [key, setting] : table->settings)
       settings.emplace(key, setting);
-  print_table(chosen, settings, with_origin, out);
+  tables.emplace_back(chosen, std::move(settings));
   for (const auto& [name, table] : document_.tables)
     if (name != "runtime" && name != chosen && !name.starts_with("agent"))
-      print_table(name, table.settings, with_origin, out);
+      tables.emplace_back(name, table.settings);
+  return tables;
+}
+
+std::string Config::show(bool with_origin) const {
+  std::string out;
+  for (const auto& [name, settings] : effective())
+    print_table(name, settings, with_origin, out);
   return out;
 }
 

@@ -91,8 +91,10 @@ private:
     config::parse_schema(plugin.options_schema());
     speaker.say("options", json::serialize(json::parse(plugin.options_schema())));
     phase = "probe";
+    const auto table = options.options_of ? options.options_of(plugin.options_schema())
+                                          : default_options(plugin.options_schema());
     speaker.say("phase", "it was probed");
-    const Probe answer = probe(plugin, default_options(plugin.options_schema()), options.patience);
+    const Probe answer = probe(plugin, table, options.patience);
     speaker.say("probe", std::to_string(answer.status) + " " + answer.reason);
   } catch (const LoadError& error) {
     speaker.say("refused", std::to_string(static_cast<int>(error.status())) + " " + error.what());

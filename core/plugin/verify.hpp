@@ -5,6 +5,7 @@
 #include "plugin/registry.hpp"
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ struct Report {
 struct VerifyOptions {
   TrustRules rules = TrustRules::of_this_process();
   std::chrono::milliseconds patience = std::chrono::seconds(10); // with the plugin's own code
+  // The options to probe with, of the plugin's own description; called in the forked process, and may throw
+  // Error. Empty: the defaults.
+  std::function<std::string(std::string_view schema)> options_of = {};
 };
 
 // Forks: to be called from a process with one thread.
