@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto remove_deadline = 30s;
 constexpr auto farewell_deadline = 3s; // the guest may sync its disks; a guest that hangs is not waited for
+constexpr std::size_t words_limit = 800;
 constexpr std::uint32_t killed_status = 128 + SIGKILL;
 
 } // namespace
@@ -116,8 +117,8 @@ void Sandbox::Impl::vm_died(const std::string& how) {
 // hang there. The VMM's own end is told by its plugin; helpers end with its connection.
 void Sandbox::Impl::process_ended(const std::string& role, const std::string& how) {
   if (role == "vmm" || !processes->ending("vmm").empty()) return;
-  const auto words = processes->last_words(role, 800);
-  vm_died("its helper " + role + " " + how + (words.empty() ? "" : ", which wrote last: " + words));
+  const auto helper = processes->ended_helper("vmm", words_limit);
+  vm_died("its helper " + (helper.empty() ? role + " " + how : helper));
 }
 
 void Sandbox::Impl::lose_processes() {

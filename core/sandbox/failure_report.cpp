@@ -19,6 +19,11 @@ bool refused_by_vmm(const FailureFacts& facts) {
   return !facts.vmm_started && !facts.vmm_ending.empty() && !facts.vmm_words.empty();
 }
 
+// A VMM that cannot reach a helper says less than the helper itself.
+bool refused_by_helper(const FailureFacts& facts) {
+  return !facts.vmm_started && !facts.helper.empty();
+}
+
 std::string facts_text(const FailureFacts& facts, std::string_view console) {
   std::string text = " (phase \"" + facts.phase + "\", plugin " + facts.plugin + " " + facts.plugin_version;
   if (!facts.vmm_ending.empty()) text += ", its virtual machine monitor " + facts.vmm_ending;
@@ -41,6 +46,10 @@ Error report_failure(const Error& error, const FailureFacts& facts) {
   Error report(error.code(), "start the virtual machine");
   std::string cause = error.what();
   if (!facts.vmm_started) cause = error.cause().empty() ? cause : error.cause(); // the plugin's own words
+  if (refused_by_helper(facts)) {
+    return report.because("its helper " + facts.helper +
+                          facts_text(facts, join_last(facts.console, console_limit)));
+  }
   if (refused_by_vmm(facts)) {
     return report.because(cause + ": " + facts.vmm_words + "; correct what it names in " +
                           table_of(facts.plugin) +

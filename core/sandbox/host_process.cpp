@@ -150,6 +150,22 @@ std::string HostProcesses::ending(const std::string& role) {
   return {};
 }
 
+std::string HostProcesses::ended_helper(const std::string& but_role, std::size_t limit) {
+  std::vector<std::string> roles;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [pid, entry] : entries_)
+      if (entry->role != but_role) roles.push_back(entry->role);
+  }
+  for (const auto& role : roles) {
+    const auto how = ending(role);
+    if (how.empty()) continue;
+    const auto words = last_words(role, limit);
+    return role + " " + how + (words.empty() ? "" : ", which wrote last: " + words);
+  }
+  return {};
+}
+
 void HostProcesses::end_all() noexcept {
   std::map<int, std::unique_ptr<Entry>> entries;
   {

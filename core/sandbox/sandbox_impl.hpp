@@ -56,6 +56,7 @@ struct Sandbox::Impl {
   void make_mounts();
   plugin::VmDescription describe_vm(const oci::Spec& spec);
   void start_vm(const oci::Spec& spec);
+  void add_spare_nic(plugin::VmDescription& description);
   void connect_agent();
   void create_guest_sandbox(const oci::Spec& spec);
   std::unique_ptr<launch::Holder> spawn_holder(const oci::Spec& spec);

@@ -209,12 +209,20 @@ void Sandbox::Impl::start_vm(const oci::Spec& spec) {
     const auto phase = timeline.phase("endpoints");
     for (auto& device : network->open_present())
       description.devices.push_back(std::move(device));
-    if (plan.runs_guest && !plan.nics_hot_add && !network->has_nics())
-      for (auto& device : network->open_spare())
-        description.devices.push_back(std::move(device));
+    if (plan.runs_guest && !plan.nics_hot_add && !network->has_nics()) add_spare_nic(description);
   }
   const auto phase = timeline.phase("vmm", plugins->vm->plugin().name());
   vm->start(std::move(description));
+}
+
+// For a link that comes later. Where none can be made, a container that needs no network runs all the same.
+void Sandbox::Impl::add_spare_nic(plugin::VmDescription& description) {
+  try {
+    for (auto& device : network->open_spare())
+      description.devices.push_back(std::move(device));
+  } catch (const Error& error) {
+    log(LogLevel::warning, std::string("no network can be connected later: ") + error.what());
+  }
 }
 
 void Sandbox::Impl::connect_agent() {
@@ -283,6 +291,7 @@ Error Sandbox::Impl::with_report(const Error& error) {
   facts.agent_answered = agent() != nullptr;
   facts.vmm_ending = processes->ending("vmm");
   facts.vmm_words = processes->last_words("vmm", words_limit);
+  facts.helper = processes->ended_helper("vmm", words_limit);
   vm->catch_up();
   facts.console = vm->console().lines();
   const auto& guest = config->guest();

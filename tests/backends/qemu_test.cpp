@@ -82,15 +82,39 @@ TEST_CASE("a QEMU that is killed is reported with its status", "[qemu]") {
   CHECK(WTERMSIG(static_cast<int>(vm.event(NACRE_EVENT_VM_EXITED).value)) == SIGKILL);
 }
 
-TEST_CASE("a QEMU that cannot start says its exit status and leaves its words", "[qemu]") {
+TEST_CASE("a QEMU that cannot start is named", "[qemu]") {
+  if (!test::have_guest()) return;
+  test::TestHost host;
+  Console console;
+  HypervisorHandle vm(host, "qemu", R"({"use_vsock":false,"machine_accelerators":"flying=on"})");
+  CHECK(vm.start(small_machine(console, "wait")) == -NACRE_E_UNAVAILABLE);
+  CHECK(vm.why().find("QEMU \"/usr/bin/qemu-system-x86_64\" ended while it started") != std::string::npos);
+}
+
+TEST_CASE("a kernel that is not there is named before QEMU is started", "[qemu]") {
   test::TestHost host;
   Console console;
   HypervisorHandle vm(host, "qemu", R"({"use_vsock":false})");
   auto description = small_machine(console, "wait");
   description.kernel = "/nonexistent/vmlinux";
-  description.initrd = "/nonexistent/initrd";
-  CHECK(vm.start(std::move(description)) == -NACRE_E_UNAVAILABLE);
-  CHECK(vm.why().find("exit status 1") != std::string::npos);
+  CHECK(vm.start(std::move(description)) == -NACRE_E_NOT_FOUND);
+  CHECK(vm.why().find("open kernel \"/nonexistent/vmlinux\"") != std::string::npos);
+}
+
+TEST_CASE("microvm boots, and takes nothing while it runs", "[qemu]") {
+  if (!test::have_guest()) return;
+  test::TestHost host;
+  Console console;
+  HypervisorHandle vm(host, "qemu", R"({"use_vsock":false,"machine_type":"microvm"})");
+  REQUIRE(vm.start(small_machine(console, "wait")) == 0);
+  const bool up = console.await("GUEST-UP");
+  INFO(console.text);
+  REQUIRE(up);
+  std::string address;
+  CHECK(vm.add(memory_disk("1disk"), address) == -NACRE_E_UNSUPPORTED);
+  CHECK(vm.why().find("cannot be added while the guest runs") != std::string::npos);
+  vm.stop(false);
+  CHECK(vm.event(NACRE_EVENT_VM_EXITED).value == 0);
 }
 
 TEST_CASE("disks come and go while the guest runs", "[qemu]") {

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Inside a lab host: one container whose QEMU runs by KVM and whose agent is reached over vsock. Prints what it saw as
-JSON; test_nacre.py says what that must be."""
+"""Inside a lab host: one container whose QEMU runs by KVM and whose agent is reached over vsock, on the machine type
+that is named. Prints what it saw as JSON; test_nacre.py says what that must be."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def links_of(pid):
 def main():
     seen = {}
     with place.Folder() as folder:
-        nacre = Nacre(folder)
+        nacre = Nacre(folder, {"hypervisor.qemu.machine_type": sys.argv[1]})
         bundle = nacre.bundle("echo out of the guest; cat /proc/cmdline; read word; echo $word; exit 7")
         stdin, to_guest = os.pipe()
         began = time.monotonic()
@@ -39,9 +39,10 @@ def main():
         vmm = next(pid for pid in reaper.children(container.sandbox_pid) if "qemu" in os.readlink(f"/proc/{pid}/exe"))
         words = Path(f"/proc/{vmm}/cmdline").read_bytes().decode().split("\0")
         links = links_of(vmm)
+        seen["machine"] = words[words.index("-machine") + 1].split(",")[0]
         seen["accel"] = words[words.index("-accel") + 1]
         seen["machines of KVM"] = sorted(link for link in links if link.startswith("anon_inode:kvm-vm"))
-        seen["vsock device"] = any("vhost-vsock-pci" in word for word in words)
+        seen["vsock device"] = any('"vhost-vsock-' in word for word in words)
         seen["devices of the host"] = sorted(link for link in links if link.startswith("/dev/"))
         seen["serial port of the agent"] = any("nacre.agent.0" in word for word in words)
         seen["status"] = container.status
