@@ -2,8 +2,12 @@
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
-#include "config/kata_keys.hpp"
+#include "config/kata_assets.hpp"
+#include "config/kata_choices.hpp"
+#include "config/kata_verdict.hpp"
+#include "config/known_keys.hpp"
 #include "config/locate.hpp"
+#include "config/value_json.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -11,9 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <sys/stat.h>
 #include <thread>
-#include <unistd.h>
 
 namespace nacre::config {
 namespace {
@@ -41,35 +43,26 @@ void widen_to_list(Table& table, const std::string& key) {
     found->second.value = StringList{std::string(*text)};
 }
 
-boost::json::value json_of(const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return boost::json::string(*text);
-  if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  if (const auto* flag = std::get_if<bool>(&value)) return *flag;
-  boost::json::array list;
-  if (const auto* texts = std::get_if<StringList>(&value))
-    for (const auto& text : *texts)
-      list.emplace_back(text);
-  return list;
-}
-
 std::uint32_t vcpus_of(double wanted) {
   if (wanted < 0) return std::max(1U, std::thread::hardware_concurrency());
   return std::max(1U, static_cast<std::uint32_t>(std::ceil(wanted)));
 }
 
-void require_file(const std::string& what, const std::string& path, const Origin& origin) {
-  const std::string hint = origin.is_default()
-                               ? "install the guest image, or set \"" + what + "\" in the configuration"
-                               : "correct \"" + what + "\" at " + origin.text();
-  struct stat status {};
-  if (::stat(path.c_str(), &status) < 0)
-    throw Error::from_errno(errno, "open guest " + what, path).hint(hint);
-  if (!S_ISREG(status.st_mode))
-    throw Error(ErrorCode::invalid_argument, "open guest " + what, path)
-        .because("not a regular file")
-        .hint(hint);
-  if (::access(path.c_str(), R_OK) < 0) throw Error::from_errno(errno, "open guest " + what, path).hint(hint);
+std::string own_kernel() {
+  return std::string(paths::data_dir) + "/vmlinux";
+}
+
+std::string own_initrd() {
+  return std::string(paths::data_dir) + "/nacre-initrd.img";
+}
+
+// Kata's tables that no schema here describes.
+void judge_rest(const std::string& name, const Table& table, Problems& problems) {
+  const bool described = name == "runtime" || name == "agent.nacre" || name == "agent.kata";
+  const auto* known = find_kata_table(name);
+  const bool of_plugin = known && known->name == "hypervisor.*";
+  if (known && !described && !of_plugin && !(name.starts_with("agent.") && name != "agent.kata.mem_agent"))
+    check_table(name, &table, {}, {}, problems);
 }
 
 // Merges `over` into the names of `table`: a default never replaces what a user wrote.
@@ -80,30 +73,39 @@ void overlay(CheckedTable& table, const CheckedTable& over) {
 
 } // namespace
 
-void GuestOptions::require_files() const {
-  require_file("kernel", kernel, kernel_origin);
-  if (!initrd.empty()) require_file("initrd", initrd, initrd_origin);
-  if (!image.empty()) require_file("image", image, image_origin);
-}
-
 Config parse(const LoadOptions& options, Problems& problems) {
   Config config;
   config.files_.push_back(find_main_file(options.file));
   const auto drop_ins = find_drop_ins(config.files_.front());
-  config.files_.insert(config.files_.end(), drop_ins.begin(), drop_ins.end());
+  config.files_.insert(config.files_.end(), drop_ins.files.begin(), drop_ins.files.end());
+  for (const auto& file : drop_ins.unread)
+    problems.note({file, 1, 1}, "the file is not read: the name of a drop-in ends in .toml");
   for (const auto& file : config.files_)
     merge(config.document_, read_document(file, problems));
-  // What follows from a file that could only be read in part would be noise.
-  if (problems.empty()) config.interpret(problems);
-  return config;
+  return finish(std::move(config), options.annotations, problems);
 }
 
-Config parse_text(std::string_view text, const std::string& file, Problems& problems) {
+Config parse_text(std::string_view text, const std::string& file, Problems& problems,
+                  const Annotations& annotations) {
   Config config;
   config.files_.push_back(file);
   config.document_ = parse_document(text, file, problems);
-  if (problems.empty()) config.interpret(problems);
-  return config;
+  return finish(std::move(config), annotations, problems);
+}
+
+// Annotations are a last layer of the document, but which may be one is for the document below them to say.
+Config finish(Config config, const Annotations& annotations, Problems& problems) {
+  Config changed = config;
+  Problems faults = problems; // with what was told of the files
+  config.interpret(problems);
+  if (annotations.empty() || !problems.empty()) return config;
+  const AnnotationRules rules{config.hypervisor_table_, config.guest_table_};
+  if (!apply_annotations(changed.document_, rules, annotations)) return config;
+  changed.interpret(faults);
+  throw_fault_of_annotation(faults);
+  changed.check_hypervisor_as_kata(faults);
+  throw_fault_of_annotation(faults);
+  return changed;
 }
 
 Config load(const LoadOptions& options) {
@@ -114,14 +116,40 @@ Config load(const LoadOptions& options) {
 }
 
 void Config::interpret(Problems& problems) {
-  auto& table = document_.tables["runtime"];
   for (const auto* key : {"network", "storage", "security"})
-    widen_to_list(table, key);
-  runtime_table_ = check_table("runtime", &table, runtime_schema(), {}, problems);
+    widen_to_list(document_.tables["runtime"], key);
+  choose_as_kata(document_, files_.front(), problems);
   refuse_unknown_tables(problems);
+  read_runtime(problems);
+  check_choices(problems);
+  check_extra_plugin_dir(problems);
+  require_hypervisor(problems);
+  check_agent(problems);
+  if (!runtime_.hypervisor.empty()) check_guest(problems);
+  for (const auto& [name, table] : document_.tables)
+    judge_rest(name, table, problems);
+  notices_ = problems.notices();
+}
 
+void Config::read_runtime(Problems& problems) {
+  runtime_table_ = check_table("runtime", document_.find("runtime"), runtime_schema(), {}, problems);
+  runtime_.network = runtime_table_.list("network");
+  runtime_.storage = runtime_table_.list("storage");
+  runtime_.security = runtime_table_.list("security");
+  runtime_.enable_debug = runtime_table_.boolean("enable_debug");
+  runtime_.disable_guest_seccomp = runtime_table_.boolean("disable_guest_seccomp");
+  runtime_.guest_sysctls = runtime_table_.list("guest_sysctls");
+  runtime_.annotations_file = runtime_table_.string("annotations_file");
+  if (!runtime_.annotations_file.empty() && runtime_.annotations_file.front() != '/')
+    problems.add(runtime_table_.origin("annotations_file"),
+                 "\"annotations_file\" in [runtime] must be an absolute path");
+}
+
+void Config::check_choices(Problems& problems) const {
+  const auto& table = document_.tables.at("runtime");
   for (const auto* key : {"network", "storage"}) {
-    if (!runtime_table_.list(key).empty() || (table.settings.contains(key) && !runtime_table_.find(key)))
+    if (!runtime_table_.list(key).empty() || (table.settings.contains(key) && !runtime_table_.find(key)) ||
+        document_.partial)
       continue;
     const auto origin = runtime_table_.find(key) ? runtime_table_.origin(key) : table.origin;
     problems.add(origin.is_default() ? Origin{files_.front(), 1, 1} : origin,
@@ -137,26 +165,14 @@ void Config::interpret(Problems& problems) {
                      std::string("[runtime] ") + key + " names \"" + name + "\" twice");
     }
   }
-  runtime_.network = runtime_table_.list("network");
-  runtime_.storage = runtime_table_.list("storage");
-  runtime_.security = runtime_table_.list("security");
-  runtime_.enable_debug = runtime_table_.boolean("enable_debug");
-  runtime_.sandbox_cgroup_only = runtime_table_.boolean("sandbox_cgroup_only");
-  runtime_.disable_guest_seccomp = runtime_table_.boolean("disable_guest_seccomp");
-  runtime_.guest_sysctls = runtime_table_.list("guest_sysctls");
-  runtime_.annotations_file = runtime_table_.string("annotations_file");
-  if (!runtime_.annotations_file.empty() && runtime_.annotations_file.front() != '/')
-    problems.add(runtime_table_.origin("annotations_file"),
-                 "\"annotations_file\" in [runtime] must be an absolute path");
-  check_extra_plugin_dir(problems);
-  choose_hypervisor(problems);
+}
 
+void Config::check_agent(Problems& problems) {
   agent_table_ = check_table("agent.kata", document_.find("agent.kata"), agent_schema(), {}, problems);
   overlay(agent_table_,
           check_table("agent.nacre", document_.find("agent.nacre"), agent_schema(), {}, problems));
   agent_.enable_debug = agent_table_.boolean("enable_debug");
   agent_.debug_console_enabled = agent_table_.boolean("debug_console_enabled");
-  if (!runtime_.hypervisor.empty()) check_guest(problems);
 }
 
 void Config::check_extra_plugin_dir(Problems& problems) {
@@ -174,43 +190,37 @@ void Config::check_extra_plugin_dir(Problems& problems) {
                  "no one else may write to; chown and chmod the file");
 }
 
-void Config::choose_hypervisor(Problems& problems) {
+void Config::require_hypervisor(Problems& problems) {
+  const auto* runtime = document_.find("runtime");
   if (runtime_table_.find("hypervisor")) {
     runtime_.hypervisor = runtime_table_.string("hypervisor");
     check_plugin_name("hypervisor", runtime_.hypervisor, runtime_table_.origin("hypervisor"), problems);
+    hypervisor_table_ = hypervisor_table(document_, runtime_.hypervisor);
     return;
   }
-  const auto* runtime = document_.find("runtime");
-  if (runtime && runtime->settings.contains("hypervisor")) return; // of the wrong type: said already
-  // Kata's rule: a file with one [hypervisor.*] table needs no other choice.
-  std::vector<std::pair<std::string, Origin>> names;
+  if (document_.partial || runtime->settings.contains("hypervisor"))
+    return; // of the wrong type: said already
+  std::string first;
   for (const auto& [name, table] : document_.tables)
-    if (name.starts_with("hypervisor.") && name.find('.', 11) == std::string::npos)
-      names.emplace_back(name.substr(11), table.origin);
-  if (names.size() == 1) {
-    runtime_.hypervisor = names.front().first;
-    const Setting setting{runtime_.hypervisor, names.front().second, names.front().second};
-    runtime_table_.set("hypervisor", setting);
-    check_plugin_name("hypervisor", runtime_.hypervisor, setting.value_origin, problems);
-    return;
-  }
-  problems.add(runtime && !runtime->origin.is_default() ? runtime->origin : Origin{files_.front(), 1, 1},
-               names.empty()
+    if (first.empty() && name.starts_with("hypervisor.")) first = name.substr(11);
+  problems.add(!runtime->origin.is_default() ? runtime->origin : Origin{files_.front(), 1, 1},
+               first.empty()
                    ? "[runtime] hypervisor is not set; `nacre plugin list` shows the plugins installed"
-                   : "several [hypervisor.*] tables but no choice; write hypervisor = \"" +
-                         names.front().first + "\" or another in [runtime]");
+                   : "several [hypervisor.*] tables but no choice; write hypervisor = \"" + first +
+                         "\" or another in [runtime]");
 }
 
 void Config::check_guest(Problems& problems) {
-  const auto name = "hypervisor." + runtime_.hypervisor;
+  const auto& name = hypervisor_table_;
   // The plugin's own keys are checked when its schema is known; here they are passed over.
   Table own;
   if (const auto* table = document_.find(name))
     for (const auto& [key, setting] : table->settings)
-      if (std::any_of(guest_schema().begin(), guest_schema().end(),
-                      [&wanted = key](const auto& item) { return item.key == wanted; }))
-        own.settings[key] = setting;
+      if (find_key(guest_schema(), key)) own.settings[key] = setting;
   guest_table_ = check_table(name, &own, guest_schema(), {}, problems);
+  check_guest_paths(problems);
+  check_jailer(problems);
+  check_patterns(name, guest_table_, problems);
 
   guest_.kernel = guest_table_.string("kernel");
   guest_.initrd = guest_table_.string("initrd");
@@ -218,29 +228,87 @@ void Config::check_guest(Problems& problems) {
   guest_.kernel_params = guest_table_.string("kernel_params");
   guest_.vcpus = vcpus_of(guest_table_.number("default_vcpus"));
   guest_.memory_mib = static_cast<std::uint32_t>(guest_table_.integer("default_memory"));
+  guest_.max_vcpus = static_cast<std::uint32_t>(guest_table_.integer("default_maxvcpus"));
+  guest_.max_memory_mib = static_cast<std::uint32_t>(guest_table_.integer("default_maxmemory"));
   guest_.kernel_origin = guest_table_.origin("kernel");
   guest_.initrd_origin = guest_table_.origin("initrd");
   guest_.image_origin = guest_table_.origin("image");
+  guest_.label_is_promised = guest_table_.find("disable_selinux") && !guest_table_.boolean("disable_selinux");
+  guest_.label_origin = guest_table_.origin("disable_selinux");
+  replace_kata_assets(problems);
   if (!guest_.initrd.empty() && !guest_.image.empty())
     problems.add(guest_.image_origin, "[" + name + "] has both initrd and image; remove one of them");
   if (guest_.initrd.empty() && guest_.image.empty()) {
-    guest_.initrd = std::string(paths::data_dir) + "/nacre-initrd.img";
+    guest_.initrd = own_initrd();
     guest_table_.set("initrd", Setting{guest_.initrd, {}, {}});
   }
+}
+
+void Config::check_guest_paths(Problems& problems) {
   for (const auto* key : {"kernel", "initrd", "image"}) {
     const auto path = guest_table_.string(key);
     if (!path.empty() && path.front() != '/')
       problems.add(guest_table_.origin(key),
-                   "\"" + std::string(key) + "\" in [" + name + "] must be an absolute path");
+                   "\"" + std::string(key) + "\" in [" + hypervisor_table_ + "] must be an absolute path");
+  }
+}
+
+// What takes the jailer's place has a part that the configuration can leave out.
+void Config::check_jailer(Problems& problems) const {
+  const auto* table = document_.find(hypervisor_table_);
+  const auto found =
+      table ? table->settings.find("jailer_path") : std::map<std::string, Setting>::const_iterator();
+  if (!table || found == table->settings.end() || found->second.value == Value("") ||
+      !runtime_.security.empty())
+    return;
+  problems.add(found->second.key_origin,
+               "\"jailer_path\" in [" + hypervisor_table_ +
+                   "] asks for a confined VMM, but [runtime] security names no plugin; write security = "
+                   "[\"seccomp\"] there, or remove the line");
+}
+
+void Config::replace_kata_assets(Problems& problems) {
+  const bool replace = runtime_table_.string("kata_assets") == "replace";
+  const auto replaced = [&](const std::string& key, std::string& path, const std::string& by) {
+    if (!is_kata_asset(path)) return;
+    problems.note(guest_table_.origin(key),
+                  "\"" + key + "\" in [" + hypervisor_table_ +
+                      "] is Kata's, whose agent speaks another protocol: " +
+                      (replace ? "\"" + by + "\" is used instead"
+                               : "no container is made with it; remove the line, or write kata_assets = "
+                                 "\"replace\" in [runtime], and \"" +
+                                     by + "\" is used"));
+    guest_.has_kata_assets |= !replace;
+    if (!replace) return;
+    path = key == "image" ? "" : by;
+    guest_table_.set(key, Setting{path, {}, {}});
+  };
+  replaced("kernel", guest_.kernel, own_kernel());
+  replaced("initrd", guest_.initrd, own_initrd());
+  replaced("image", guest_.image, own_initrd());
+}
+
+bool Config::is_only_parent(const std::string& name) const {
+  const auto next = document_.tables.upper_bound(name);
+  return document_.tables.at(name).settings.empty() && next != document_.tables.end() &&
+         next->first.starts_with(name + ".");
+}
+
+void Config::refuse_part_of_no_table(const Table& table, Problems& problems) const {
+  for (const auto& [key, setting] : table.settings) {
+    auto place = place_of_key(key);
+    const auto near = place.empty() ? nearest(key, all_known_keys()) : "";
+    if (place.empty() && !near.empty()) place = place_of_key(near);
+    problems.add(setting.key_origin, "key \"" + key + "\" stands outside any table; " +
+                                         (near.empty() ? "" : "did you mean \"" + near + "\"? ") +
+                                         "put it below " + (place.empty() ? "[runtime] or another" : place));
   }
 }
 
 void Config::refuse_unknown_tables(Problems& problems) const {
   for (const auto& [name, table] : document_.tables) {
     if (name.empty()) {
-      for (const auto& [key, setting] : table.settings)
-        problems.add(setting.key_origin,
-                     "key \"" + key + "\" stands outside any table; put it below [runtime] or another");
+      refuse_part_of_no_table(table, problems);
       continue;
     }
     const auto dot = name.find('.');
@@ -257,24 +325,33 @@ void Config::refuse_unknown_tables(Problems& problems) const {
                      "key \"" + key + "\" stands in [" + name + "]; put it below [" + name + ".NAME]");
       continue;
     }
-    if (auto refusal = refusal_of_kata_key(name, ""); !refusal.empty()) {
-      problems.add(table.origin, std::move(refusal));
+    // [a.b] alone makes [a] too: said once, for [a.b].
+    if ((find_kata_table(name) && kind != "agent") || name == "agent.kata.mem_agent" || is_only_parent(name))
       continue;
-    }
-    const auto next = document_.tables.upper_bound(name);
-    const bool only_parent =
-        table.settings.empty() && next != document_.tables.end() && next->first.starts_with(name + ".");
-    if (only_parent) continue; // [a.b] alone makes [a] too: said once, for [a.b]
-    const auto near = nearest(kind, {"runtime", "agent", "hypervisor", "network", "storage", "security"});
-    const auto hint = near.empty() ? "" : near + (dot == std::string::npos ? "" : name.substr(dot));
-    problems.add(table.origin,
-                 "unknown table [" + name + "]" + (hint.empty() ? "" : "; did you mean [" + hint + "]?"));
+    const auto near = nearest(kind, all_known_tables());
+    const auto rest = dot == std::string::npos || near == "runtime" ? "" : name.substr(dot);
+    const auto hint = near.empty() ? "" : near == "agent" ? "agent.nacre" : near + rest;
+    problems.add(table.origin, "unknown table [" + name + "]" +
+                                   (hint.empty() || hint == name ? "" : "; did you mean [" + hint + "]?"));
   }
+}
+
+void Config::check_hypervisor_as_kata(Problems& problems) const {
+  const auto* table = document_.find(hypervisor_table_);
+  if (!table) return;
+  Table rest;
+  for (const auto& [key, setting] : table->settings) {
+    const auto* known = find_kata_key(hypervisor_table_, key);
+    if (!known || known->fate != KataFate::honoured) rest.settings[key] = setting;
+  }
+  check_table(hypervisor_table_, &rest, {}, guest_schema(), problems);
 }
 
 PluginOptions Config::check(std::string_view kind, std::string_view name, const Schema& schema,
                             Problems& problems) const {
-  const auto table = std::string(kind) + "." + std::string(name);
+  const auto own = std::string(kind) + "." + std::string(name);
+  const bool chosen = kind == "hypervisor" && name == runtime_.hypervisor;
+  const auto& table = chosen ? hypervisor_table_ : own;
   const auto checked = check_table(table, document_.find(table), schema,
                                    kind == "hypervisor" ? guest_schema() : Schema{}, problems);
   PluginOptions options;
@@ -284,6 +361,7 @@ PluginOptions Config::check(std::string_view kind, std::string_view name, const 
     options.origins[key] = setting.value_origin;
   }
   options.json = boost::json::serialize(json);
+  options.notices = problems.notices();
   return options;
 }
 

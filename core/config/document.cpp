@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "config/toml_lines.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +16,9 @@
 namespace nacre::config {
 namespace {
 
-constexpr std::size_t max_file_size = 1 << 20;
+constexpr std::size_t max_file_size = 16 << 20;
+constexpr std::size_t max_text_size = 64 << 10; // of one value
+constexpr int max_errors = 50;                  // of syntax, in one file
 
 Origin origin_of(const toml::source_region& region, const std::string& file) {
   return {file, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
@@ -55,19 +58,49 @@ Value value_of(const toml::node& node) {
   return Unsupported{kind_name(node)};
 }
 
-void collect(const toml::table& table, const std::string& name, const std::string& file, Document& out) {
-  auto& target = out.tables[name];
-  target.origin = origin_of(table.source(), file);
-  for (const auto& [key, node] : table) {
-    const auto* inner = node.as_table();
-    if (inner && !inner->is_inline()) {
-      collect(*inner, name.empty() ? std::string(key.str()) : name + "." + std::string(key.str()), file, out);
-    } else {
-      out.tables[name].settings[std::string(key.str())] =
-          Setting{value_of(node), origin_of(key.source(), file), origin_of(node.source(), file)};
+bool is_too_long(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text) return text->size() > max_text_size;
+  const auto* list = std::get_if<StringList>(&value);
+  if (!list) return false;
+  std::size_t size = 0;
+  for (const auto& item : *list)
+    size += item.size();
+  return size > max_text_size;
+}
+
+class Collector {
+public:
+  Collector(const std::string& file, Document& out, Problems& problems)
+      : file_(file), out_(out), problems_(problems) {}
+
+  void collect(const toml::table& table, const std::string& name) {
+    out_.tables[name].origin = origin_of(table.source(), file_);
+    for (const auto& [key, node] : table) {
+      if (name.empty() && is_unread_table(key.str())) continue;
+      const auto* inner = node.as_table();
+      if (inner && !inner->is_inline())
+        collect(*inner, name.empty() ? std::string(key.str()) : name + "." + std::string(key.str()));
+      else
+        add(name, key, node);
     }
   }
-}
+
+private:
+  void add(const std::string& name, const toml::key& key, const toml::node& node) {
+    Setting setting{value_of(node), origin_of(key.source(), file_), origin_of(node.source(), file_)};
+    if (is_too_long(setting.value)) {
+      problems_.add(setting.value_origin, "\"" + std::string(key.str().substr(0, 64)) + "\" in [" + name +
+                                              "] is longer than 64 KiB; shorten it");
+      return;
+    }
+    out_.tables[name].settings[std::string(key.str())] = std::move(setting);
+  }
+
+  const std::string& file_;
+  Document& out_;
+  Problems& problems_;
+};
 
 std::string read_small_file(const std::string& file) {
   const UniqueFd fd(
@@ -83,7 +116,7 @@ std::string read_small_file(const std::string& file) {
     if (count == 0) return text;
     text.append(buffer, static_cast<std::size_t>(count));
     if (text.size() > max_file_size)
-      throw Error(ErrorCode::invalid_argument, "read configuration", file).because("larger than 1 MiB");
+      throw Error(ErrorCode::invalid_argument, "read configuration", file).because("larger than 16 MiB");
   }
 }
 
@@ -96,12 +129,29 @@ const Table* Document::find(const std::string& name) const {
 
 Document parse_document(std::string_view text, const std::string& file, Problems& problems) {
   Document document;
-  try {
-    const toml::table table = toml::parse(text, file);
-    collect(table, "", file, document);
-  } catch (const toml::parse_error& error) {
-    problems.add(origin_of(error.source(), file), "not valid TOML: " + std::string(error.description()));
+  TomlLines lines(text);
+  lines.leave_out_deep_ones([&](int line) {
+    problems.add({file, line, 1}, "tables are nested more than " + std::to_string(max_nesting) + " deep");
+  });
+  lines.leave_out_undecodable_ones([&](int line, int column) {
+    problems.add({file, line, column}, "not valid TOML: this is not UTF-8");
+  });
+  for (int errors = 0; errors < max_errors; ++errors) {
+    try {
+      const toml::table table = toml::parse(lines.text(), file);
+      Collector(file, document, problems).collect(table, "");
+      break;
+    } catch (const toml::parse_error& error) {
+      auto origin = origin_of(error.source(), file);
+      // Of what is written twice the parser names the value; the key is what to look for.
+      if (error.description().find("redefine") != std::string_view::npos)
+        origin.column = lines.first_column(origin.line);
+      document.partial = true;
+      problems.add(origin, "not valid TOML: " + std::string(error.description()));
+      if (!lines.leave_out(origin.line)) break;
+    }
   }
+  document.partial |= lines.left_some_out();
   return document;
 }
 
@@ -110,6 +160,7 @@ Document read_document(const std::string& file, Problems& problems) {
 }
 
 void merge(Document& base, Document over) {
+  base.partial |= over.partial;
   for (auto& [name, table] : over.tables) {
     auto& target = base.tables[name];
     if (target.origin.is_default()) target.origin = table.origin;

@@ -23,6 +23,7 @@ struct OptionSchema {
   std::optional<double> maximum;
   std::string help = {};  // one line, no full stop
   StringList values = {}; // strings and lists of strings: what is allowed; empty: anything
+  std::string unit = {};  // "MiB": text may say it, "2 GiB"
 };
 
 using Schema = std::vector<OptionSchema>;

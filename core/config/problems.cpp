@@ -25,20 +25,42 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
+// One line of bounded length: it quotes what a file holds, and that may be anything.
+std::string readable(std::string text) {
+  constexpr std::size_t longest = 1000;
+  if (text.size() > longest) {
+    auto end = longest;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+      --end; // not within a character
+    text.resize(end);
+    text += " ...";
+  }
+  for (auto& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return text;
+}
+
 } // namespace
 
 void Problems::add(Origin origin, std::string text) {
-  problems_.push_back({std::move(origin), std::move(text)});
+  problems_.push_back({std::move(origin), readable(std::move(text))});
+}
+
+void Problems::note(Origin origin, std::string text) {
+  notices_.push_back({std::move(origin), readable(std::move(text))});
 }
 
 std::string Problems::text() const {
-  auto sorted = problems_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Problem& a, const Problem& b) {
+  return lines_of(problems_);
+}
+
+std::string lines_of(std::vector<Problem> problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
     return std::tie(a.origin.file, a.origin.line, a.origin.column) <
            std::tie(b.origin.file, b.origin.line, b.origin.column);
   });
   std::string out;
-  for (const auto& problem : sorted) {
+  for (const auto& problem : problems) {
     if (!out.empty()) out += '\n';
     if (!problem.origin.is_default()) out += problem.origin.text() + ": ";
     out += problem.text;

@@ -1,29 +1,14 @@
 // `nacre config show`: the configuration in force, as TOML.
 #include "config/config.hpp"
-
-#include <algorithm>
+#include "config/toml_text.hpp"
 
 namespace nacre::config {
 namespace {
 
-// A bare key is printed as it is; anything else as a quoted key.
-std::string key_text(const std::string& key) {
-  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-  return bare ? key : to_toml(Value(key));
-}
-
 void print_table(const std::string& name, const std::map<std::string, Setting>& settings, bool with_origin,
                  std::string& out) {
   if (settings.empty()) return;
-  std::string title;
-  for (std::size_t start = 0; start <= name.size();) {
-    const auto dot = std::min(name.find('.', start), name.size());
-    title += (title.empty() ? "" : ".") + key_text(name.substr(start, dot - start));
-    start = dot + 1;
-  }
-  out += (out.empty() ? "[" : "\n[") + title + "]\n";
+  out += (out.empty() ? "" : "\n") + title_text(name);
   for (const auto& [key, setting] : settings) {
     out += key_text(key) + " = " + to_toml(setting.value);
     if (with_origin) out += "  # " + setting.value_origin.text();
@@ -37,7 +22,7 @@ Config::Tables Config::effective() const {
   Tables tables;
   tables.emplace_back("runtime", runtime_table_.settings());
   tables.emplace_back("agent.nacre", agent_table_.settings());
-  const auto chosen = "hypervisor." + runtime_.hypervisor;
+  const auto& chosen = hypervisor_table_;
   auto settings = guest_table_.settings();
   if (const auto* table = document_.find(chosen))
     for (const auto& [key, setting] : table->settings)

@@ -1,39 +1,14 @@
 #include "config/table_check.hpp"
 
-#include "config/kata_keys.hpp"
+#include "config/kata_verdict.hpp"
+#include "config/known_keys.hpp"
+#include "config/loose_value.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 namespace nacre::config {
 namespace {
-
-const OptionSchema* find_key(const Schema& schema, const std::string& key) {
-  const auto found =
-      std::find_if(schema.begin(), schema.end(), [&](const auto& item) { return item.key == key; });
-  return found == schema.end() ? nullptr : &*found;
-}
-
-bool matches(OptionType type, const Value& value) {
-  switch (type) {
-  case OptionType::string:
-    return std::holds_alternative<std::string>(value);
-  case OptionType::integer:
-    return std::holds_alternative<std::int64_t>(value);
-  case OptionType::floating:
-    return std::holds_alternative<double>(value) || std::holds_alternative<std::int64_t>(value);
-  case OptionType::boolean:
-    return std::holds_alternative<bool>(value);
-  case OptionType::string_list:
-    return std::holds_alternative<StringList>(value);
-  }
-  return false;
-}
-
-std::string with_article(std::string_view word) {
-  return (std::string_view("aeiou").find(word.front()) == std::string_view::npos ? "a " : "an ") +
-         std::string(word);
-}
 
 std::string range_text(const OptionSchema& schema) {
   if (schema.minimum && schema.maximum)
@@ -92,30 +67,43 @@ Value normalised(OptionType type, const Value& value) {
   return value;
 }
 
-void refuse_key(const std::string& name, const std::string& key, const Setting& setting, const Schema& schema,
-                const Schema& ignored, Problems& problems) {
-  if (const auto refusal = refusal_of_kata_key(name, key); !refusal.empty()) {
-    problems.add(setting.key_origin, refusal);
-    return;
-  }
+// The end of the sentence about a key that no one knows: what was probably meant.
+std::string hint_for(const std::string& name, const std::string& key, const Schema& schema,
+                     const Schema& ignored) {
   std::vector<std::string> known;
   for (const auto* list : {&schema, &ignored})
     for (const auto& item : *list)
       known.push_back(item.key);
-  const auto hint = nearest(key, known);
-  problems.add(setting.key_origin, "unknown key \"" + key + "\" in [" + name + "]" +
-                                       (hint.empty() ? "" : "; did you mean \"" + hint + "\"?"));
+  for (auto& item : kata_keys_of(name))
+    known.push_back(std::move(item));
+  if (const auto near = nearest(key, known); !near.empty()) return "; did you mean \"" + near + "\"?";
+  const auto place = place_of_key(key);
+  return place.empty() ? "" : "; it belongs into " + place;
+}
+
+void refuse_key(const std::string& name, const std::string& key, const Setting& setting, const Schema& schema,
+                const Schema& ignored, Problems& problems) {
+  if (judge_kata_key(name, key, setting, problems)) return;
+  problems.add(setting.key_origin,
+               "unknown key \"" + key + "\" in [" + name + "]" + hint_for(name, key, schema, ignored));
+}
+
+// What the user wrote, as the option's type has it. Text stands for other types where it does in Kata.
+Value typed(const std::string& name, const OptionSchema& schema, const Setting& setting) {
+  const auto* text = std::get_if<std::string>(&setting.value);
+  if (text && (setting.value_origin.is_annotation() || find_kata_key(name, schema.key)))
+    if (auto value = read_loosely(schema.type, *text, schema.unit)) return normalised(schema.type, *value);
+  return normalised(schema.type, setting.value);
 }
 
 void check_setting(const std::string& name, const OptionSchema& schema, const Setting& setting,
                    CheckedTable& out, Problems& problems) {
   const std::string place = "\"" + schema.key + "\" in [" + name + "]";
-  if (!matches(schema.type, setting.value)) {
-    problems.add(setting.value_origin, place + " must be " + with_article(to_string(schema.type)) + ", not " +
-                                           with_article(kind_of(setting.value)));
+  const auto value = typed(name, schema, setting);
+  if (!is_of_type(schema.type, value)) {
+    problems.add(setting.value_origin, place + " " + type_fault(schema.type, setting.value));
     return;
   }
-  const auto value = normalised(schema.type, setting.value);
   if (const auto fault = fault_of(schema, value); !fault.empty()) {
     problems.add(setting.value_origin, place + " is " + fault);
     return;
@@ -124,6 +112,12 @@ void check_setting(const std::string& name, const OptionSchema& schema, const Se
 }
 
 } // namespace
+
+const OptionSchema* find_key(const Schema& schema, const std::string& key) {
+  const auto found =
+      std::find_if(schema.begin(), schema.end(), [&](const auto& item) { return item.key == key; });
+  return found == schema.end() ? nullptr : &*found;
+}
 
 const Setting* CheckedTable::find(const std::string& key) const {
   const auto found = settings_.find(key);

@@ -26,6 +26,9 @@ private:
   std::map<std::string, Setting> settings_;
 };
 
+// Null when the schema has no such key.
+const OptionSchema* find_key(const Schema& schema, const std::string& key);
+
 // Checks the keys of `table` (null: the user has none) that `schema` describes, and fills in defaults. Keys
 // that the schema does not know are problems, except those in `ignored` (checked elsewhere). `name` is the
 // table's dotted name, for messages.

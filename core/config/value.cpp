@@ -2,6 +2,7 @@
 
 #include "config/option_schema.hpp"
 
+#include <cmath>
 #include <cstdio>
 
 namespace nacre::config {
@@ -34,6 +35,10 @@ std::string quoted(const std::string& text) {
 
 std::string number_text(double number) {
   char text[32];
+  if (number == std::trunc(number) && std::abs(number) < 1e15) { // 240, not 2.4e+02
+    std::snprintf(text, sizeof text, "%.0f", number);
+    return text;
+  }
   std::snprintf(text, sizeof text, "%.17g", number);
   for (int precision = 1; precision < 17;
        ++precision) { // the shortest text that reads back as the same number
@@ -48,6 +53,7 @@ std::string number_text(double number) {
 
 std::string Origin::text() const {
   if (is_default()) return "default";
+  if (is_annotation()) return file;
   return file + ":" + std::to_string(line) + ":" + std::to_string(column);
 }
 

@@ -9,14 +9,16 @@
 
 namespace nacre::config {
 
-// A place in a configuration file. An empty file means that nobody wrote the value: it is a default.
+// A place in a configuration file. An empty file means that nobody wrote the value: it is a default. Line 0
+// means that it stands in no file: `file` says where, "annotation NAME".
 struct Origin {
   std::string file; // absolute, links resolved
   int line = 0;     // from 1
   int column = 0;   // from 1, in characters
 
   bool is_default() const noexcept { return file.empty(); }
-  std::string text() const; // "FILE:LINE:COLUMN" or "default"
+  bool is_annotation() const noexcept { return !file.empty() && line == 0; }
+  std::string text() const; // "FILE:LINE:COLUMN", "annotation NAME" or "default"
 };
 
 using StringList = std::vector<std::string>;

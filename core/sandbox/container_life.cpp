@@ -119,13 +119,14 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   try {
     auto holder = request.holder ? std::move(request.holder) : spawn_holder(spec);
     if (is_first) {
-      load_plugins();
+      load_plugins(spec);
       make_journal();
     }
     auto document = admit(*container, spec); // what is refused here costs no virtual machine
     if (is_first) {
       prepare_pod(request, spec, *holder);
     } else {
+      tell_late_settings(container->id, spec);
       require_same_network(*holder);
       cgroup->join(holder->pid());
     }
@@ -239,6 +240,7 @@ boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& 
   spec_options.create_hooks = !spec.hooks.create_container.empty();
   for (const auto& limit : limits_without_effect(spec))
     log(LogLevel::warning, "container " + container.id + ": linux.resources." + limit + "; it has no effect");
+  require_promised_label(spec);
   auto document = make_guest_spec(spec, spec_options);
   if (auto* process = document["process"].if_object())
     confinement->guest_process(false, *process, document["linux"].as_object());

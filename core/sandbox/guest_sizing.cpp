@@ -85,11 +85,21 @@ oci::Resources sizing_resources(const oci::Spec& spec) {
   return resources;
 }
 
+namespace {
+
+// What the configuration allows at most; the part of the guest itself is never cut.
+std::uint64_t at_most(std::uint64_t wanted, std::uint64_t limit, std::uint64_t base) {
+  return limit == 0 ? wanted : std::min(wanted, std::max(limit, base));
+}
+
+} // namespace
+
 GuestSize size_guest(const config::GuestOptions& options, const oci::Resources& resources, unsigned host_cpus,
                      std::uint64_t host_memory_bytes) {
   GuestSize size;
   const std::uint32_t most = std::max(1u, host_cpus);
-  const std::uint64_t cpus = std::uint64_t{options.vcpus} + wanted_cpus(resources);
+  const auto cpus =
+      at_most(std::uint64_t{options.vcpus} + wanted_cpus(resources), options.max_vcpus, options.vcpus);
   size.vcpus = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(cpus, 1, std::max(most, options.vcpus)));
   const std::uint64_t base = std::uint64_t{options.memory_mib} * mib;
   if (base > host_memory_bytes)
@@ -97,7 +107,8 @@ GuestSize size_guest(const config::GuestOptions& options, const oci::Resources& 
                 std::to_string(options.memory_mib) + " MiB")
         .because("the host has " + std::to_string(host_memory_bytes / mib) + " MiB")
         .hint("lower default_memory in configuration.toml");
-  const std::uint64_t memory = base + wanted_memory(resources, host_memory_bytes - base);
+  const auto memory = at_most(base + wanted_memory(resources, host_memory_bytes - base),
+                              std::uint64_t{options.max_memory_mib} * mib, base);
   size.memory_bytes = (memory + 2 * mib - 1) / (2 * mib) * (2 * mib);
   return size;
 }

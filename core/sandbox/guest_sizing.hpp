@@ -20,7 +20,8 @@ struct GuestSize {
 oci::Resources sizing_resources(const oci::Spec& spec);
 
 // The defaults hold the guest itself; a container's CPU quota and memory limit come on top, as with Kata.
-// vCPUs are never more than the host's CPUs. Memory is a multiple of 2 MiB. Throws Error when a limit is
+// vCPUs are never more than the host's CPUs; default_maxvcpus and default_maxmemory cut what the limits ask
+// for. Memory is a multiple of 2 MiB. Throws Error when a limit is
 // absurd.
 GuestSize size_guest(const config::GuestOptions& options, const oci::Resources& resources, unsigned host_cpus,
                      std::uint64_t host_memory_bytes);

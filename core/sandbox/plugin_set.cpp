@@ -3,9 +3,13 @@
 namespace nacre::sandbox {
 namespace {
 
-std::string checked_options(const config::Config& config, const plugin::Plugin& plugin) {
+std::string checked_options(const config::Config& config, const plugin::Plugin& plugin,
+                            const plugin::HostEnvironment& environment) {
   const auto schema = config::parse_schema(plugin.options_schema());
-  return config.check(plugin.identity().kind, plugin.name(), schema).json;
+  const auto options = config.check(plugin.identity().kind, plugin.name(), schema);
+  for (const auto& notice : options.notices)
+    environment.log(plugin::LogLevel::info, plugin.label(), notice.origin.text() + ": " + notice.text);
+  return options.json;
 }
 
 } // namespace
@@ -17,17 +21,18 @@ PluginSet::PluginSet(const config::Config& config, plugin::Registry& registry,
   const auto& hypervisor = registry.load(plugin::Kind::hypervisor, runtime.hypervisor);
   for (const auto& name : runtime.security) {
     const auto& loaded = registry.load(plugin::Kind::security, name);
-    securities.emplace_back(loaded, environment, limits, checked_options(config, loaded));
+    securities.emplace_back(loaded, environment, limits, checked_options(config, loaded, environment));
   }
   for (const auto& name : runtime.storage) {
     const auto& loaded = registry.load(plugin::Kind::storage, name);
-    storages.emplace_back(loaded, environment, limits, checked_options(config, loaded));
+    storages.emplace_back(loaded, environment, limits, checked_options(config, loaded, environment));
   }
   for (const auto& name : runtime.network) {
     const auto& loaded = registry.load(plugin::Kind::network, name);
-    networks.emplace_back(loaded, environment, limits, checked_options(config, loaded));
+    networks.emplace_back(loaded, environment, limits, checked_options(config, loaded, environment));
   }
-  vm.emplace(plugin::Hypervisor(hypervisor).create(environment, limits, checked_options(config, hypervisor)));
+  vm.emplace(plugin::Hypervisor(hypervisor)
+                 .create(environment, limits, checked_options(config, hypervisor, environment)));
 }
 
 plugin::Plan PluginSet::plan() {
@@ -39,10 +44,18 @@ plugin::Plan PluginSet::plan() {
   return plugin::make_plan(plugin::offer_of(*vm, {}), needs);
 }
 
-bool PluginSet::has_guest_labels() const {
+bool PluginSet::has_security(std::uint64_t capability) const {
   for (const auto& security : securities)
-    if (security.plugin().has(NACRE_SEC_GUEST_LABEL)) return true;
+    if (security.plugin().has(capability)) return true;
   return false;
+}
+
+bool PluginSet::has_guest_labels() const {
+  return has_security(NACRE_SEC_GUEST_LABEL);
+}
+
+bool PluginSet::has_vmm_labels() const {
+  return has_security(NACRE_SEC_HOST_LABEL);
 }
 
 } // namespace nacre::sandbox

@@ -28,6 +28,8 @@ struct PluginSet {
   // What storage and network need against what the hypervisor offers; throws Error on a mismatch.
   plugin::Plan plan();
   bool has_guest_labels() const; // a security plugin cares for labels in the guest
+  bool has_vmm_labels() const;   // one labels the VMM
+  bool has_security(std::uint64_t capability) const;
 };
 
 } // namespace nacre::sandbox

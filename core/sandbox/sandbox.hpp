@@ -102,6 +102,8 @@ struct SandboxEvents {
       sandbox_died; // the VM is gone; containers were reported before
   // A line for the program's log. From any thread.
   std::function<void(LogLevel level, const std::string& text)> log;
+  // The configuration asks for debug lines. Once, before most of them; may be empty.
+  std::function<void()> debug_wanted = {};
 };
 
 class Sandbox {

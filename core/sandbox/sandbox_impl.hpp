@@ -48,8 +48,10 @@ struct Sandbox::Impl {
 
   // startup.cpp
   void prepare_pod(const CreateRequest& request, const oci::Spec& spec, launch::Holder& holder);
-  void load_plugins();
   void require_guest_files() const;
+  void load_plugins(const oci::Spec& spec);
+  void tell_late_settings(const std::string& container_id, const oci::Spec& spec) const;
+  void require_promised_label(const oci::Spec& spec) const;
   void lend_host();
   void make_journal();
   void make_cgroup(const oci::Spec& spec, const std::string& container_id, int holder_pid);
@@ -136,6 +138,7 @@ struct Sandbox::Impl {
   // In the order of their making; they go in the reverse order. The journal outlives what writes to it.
   agent_client::IoLoop loop;
   std::optional<config::Config> config;
+  config::Annotations settings; // of the pod, which `config` holds
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<PodFolder> folder;
   launch::Spawner spawner;

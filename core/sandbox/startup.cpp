@@ -74,10 +74,15 @@ LogLevel level_of(plugin::LogLevel level) {
 Sandbox::Impl::Impl(SandboxOptions sandbox_options, SandboxEvents sandbox_events)
     : options(std::move(sandbox_options)), events(std::move(sandbox_events)) {}
 
-void Sandbox::Impl::load_plugins() {
+// The annotations that count are those of the pod, which its first container carries.
+void Sandbox::Impl::load_plugins(const oci::Spec& spec) {
   {
     const auto phase = timeline.phase("config");
-    config.emplace(config::load({options.config_file}));
+    config.emplace(config::load({options.config_file, spec.annotations}));
+    settings = config::setting_annotations(spec.annotations);
+    if (config->runtime().enable_debug && events.debug_wanted) events.debug_wanted();
+    for (const auto& notice : config->notices())
+      log(LogLevel::info, notice.origin.text() + ": " + notice.text);
     require_guest_files();
   }
   {
@@ -97,6 +102,28 @@ void Sandbox::Impl::require_guest_files() const {
   check_initrd(guest.initrd, guest.kernel_params,
                guest.initrd_origin.is_default() ? "install the guest image again"
                                                 : "correct \"initrd\" at " + guest.initrd_origin.text());
+}
+
+// The virtual machine is there: what a container that joins it asks for otherwise than the pod comes too
+// late.
+void Sandbox::Impl::tell_late_settings(const std::string& container_id, const oci::Spec& spec) const {
+  for (const auto& [name, value] : config::setting_annotations(spec.annotations))
+    if (const auto found = settings.find(name); found == settings.end() || found->second != value)
+      log(LogLevel::warning, "container " + container_id + ": annotation \"" + name +
+                                 "\" has no effect; those of the pod's first container count");
+}
+
+// Who writes "disable_selinux = false" relies on labels: without a plugin for them the VMM would have none.
+void Sandbox::Impl::require_promised_label(const oci::Spec& spec) const {
+  const auto& guest = config->guest();
+  if (!guest.label_is_promised || !spec.process || spec.process->selinux_label.empty() ||
+      plugins->has_vmm_labels())
+    return;
+  throw Error(ErrorCode::failed_precondition, "label the virtual machine", spec.process->selinux_label)
+      .because(
+          "no plugin in [runtime] security applies SELinux labels, and \"disable_selinux\" is false at " +
+          guest.label_origin.text())
+      .hint("set it to true, or give the container no label (--security-opt label=disable)");
 }
 
 void Sandbox::Impl::lend_host() {

@@ -273,6 +273,7 @@ sandbox::SandboxEvents TaskService::sandbox_events() {
                                    spdlog::level::err};
     spdlog::log(levels.at(static_cast<std::size_t>(level)), "{}", text);
   };
+  events.debug_wanted = [] { spdlog::set_level(spdlog::level::debug); };
   return events;
 }
 

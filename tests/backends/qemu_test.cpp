@@ -2,6 +2,9 @@
 #include "hypervisor_handle.hpp"
 
 #include <csignal>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 namespace {
@@ -10,7 +13,44 @@ using namespace nacre;
 using sdk::Fd;
 using test::Console, test::HypervisorHandle, test::memory_disk, test::small_machine;
 
+// A tap of the host, which goes with its descriptor, and beside it a descriptor that is no vhost-net.
+sdk::Device nic_with_wrong_vhost() {
+  sdk::Device nic;
+  nic.guest.kind = NACRE_DEVICE_NET;
+  nic.guest.id = "nic";
+  nic.guest.mac = {2, 0, 0, 0, 0, 1};
+  nic.host.kind = NACRE_END_FDS;
+  Fd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  ifreq request{};
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  REQUIRE(::ioctl(tap.get(), TUNSETIFF, &request) == 0);
+  nic.host.fds.push_back(std::move(tap));
+  nic.host.vhost_fds.push_back(Fd(::open("/dev/null", O_RDWR | O_CLOEXEC)));
+  return nic;
+}
+
 } // namespace
+
+TEST_CASE("disable_vhost_net leaves a NIC's vhost descriptor out", "[qemu]") {
+  if (!test::have_guest()) return;
+  for (const bool disabled : {true, false}) {
+    test::TestHost host;
+    Console console;
+    HypervisorHandle vm(host, "qemu",
+                        std::string(R"({"use_vsock":false,"disable_vhost_net":)") +
+                            (disabled ? "true}" : "false}"));
+    auto description = small_machine(console, "wait");
+    description.devices.push_back(nic_with_wrong_vhost());
+    const int result = vm.start(std::move(description));
+    INFO(vm.why());
+    if (disabled) {
+      REQUIRE(result == 0);
+      vm.stop(false);
+    } else {
+      CHECK(result == -NACRE_E_UNAVAILABLE); // QEMU has looked at the descriptor
+    }
+  }
+}
 
 TEST_CASE("a machine boots, speaks on its console and its channel, and ends", "[qemu]") {
   if (!test::have_guest()) return;

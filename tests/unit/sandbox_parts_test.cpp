@@ -54,6 +54,19 @@ TEST_CASE("a VM never has more CPUs than the host, nor more memory by default") 
                     Catch::Matchers::ContainsSubstring("default_memory"));
 }
 
+TEST_CASE("the configured most cuts what limits ask for, but not the guest's own part") {
+  nacre::oci::Resources resources;
+  resources.cpu_quota = 800000;
+  resources.memory_limit = 4096 * mib;
+  auto options = guest(2, 512);
+  options.max_vcpus = 4;
+  options.max_memory_mib = 1024;
+  CHECK(size_guest(options, resources, 16, host_memory) == GuestSize{4, 1024 * mib});
+  options.max_vcpus = 1;
+  options.max_memory_mib = 256;
+  CHECK(size_guest(options, resources, 16, host_memory) == GuestSize{2, 512 * mib});
+}
+
 TEST_CASE("cgroup paths: as they are, and none") {
   CHECK(cgroup_path("/docker/abc", "c1") == "/docker/abc");
   CHECK(cgroup_path("a//b/../c", "c1") == "/a/b/c");

@@ -55,8 +55,9 @@ class Pod:
         self.sandbox = nacre.create(bundle.write(), name=name).start()
         self.others = []
 
-    def create(self, *args, kinds=("network", "ipc", "uts"), **how):
+    def create(self, *args, kinds=("network", "ipc", "uts"), annotations=None, **how):
         bundle = belongs(self.nacre.bundle(*(args or (SLEEP,))), "container", self.sandbox.id)
+        bundle.spec["annotations"].update(annotations or {})
         if self.shm:
             with_shm(bundle, self.shm)
         del bundle.spec["hostname"]  # it would rename the pod
@@ -153,10 +154,15 @@ def test_host_pid_is_refused(pod):
 
 def test_a_pod_s_machine_has_the_size_of_the_annotations_and_ends_with_its_sandbox_container(nacre):
     limits = {"cpu_period": 100000, "cpu_quota": 100000, "memory_limit_in_bytes": 200 << 20}
-    nacre.configure({"hypervisor.qemu.default_vcpus": 1, "hypervisor.qemu.default_memory": 512})
+    nacre.configure({"hypervisor.qemu.default_vcpus": 1, "hypervisor.qemu.default_memory": 300,
+                     "hypervisor.qemu.enable_annotations": ["default_memory"]})
+    annotations = {"io.kubernetes.cri-o.PodLinuxResources": json.dumps(limits),
+                   "io.katacontainers.config.hypervisor.default_memory": "512"}
     with NetNs() as namespace:
-        pod = Pod(nacre, netns=namespace, annotations={"io.kubernetes.cri-o.PodLinuxResources": json.dumps(limits)})
-        second = pod.create().start()
+        pod = Pod(nacre, netns=namespace, annotations=annotations)
+        second = pod.create(annotations={"io.katacontainers.config.hypervisor.default_memory": "4096"}).start()
+        log = (nacre.root / pod.sandbox.id / "sandbox.log").read_text()
+        assert f'container {second.id}: annotation "io.katacontainers.config.hypervisor.default_memory" has no effect' in log
         assert second.exec("nproc").ok().out == "2\n"
         memory = int(second.exec("awk '/MemTotal/ {print $2}' /proc/meminfo").ok().out)
         assert (512 + 100) << 10 < memory <= (512 + 200) << 10

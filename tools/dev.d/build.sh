@@ -41,3 +41,10 @@ build_all() {
   fi
   install_stage
 }
+
+# What follows from the schemas of the core and of the plugins just built.
+make_docs() {
+  build_all
+  step "configuration.toml.in, docs/configuration.md"
+  "$stage/bin/nacre" config schema --json | /usr/bin/python3 "$top/tools/dev.d/configuration.py"
+}

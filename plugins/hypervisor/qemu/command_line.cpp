@@ -36,14 +36,16 @@ void check(const Options& options, const sdk::VmDescription& vm) {
   if (vm.ram_backing > NACRE_RAM_FILE_PRIVATE) refuse("the kind of its memory is not known");
 }
 
-void add_memory(Arguments& arguments, const sdk::VmDescription& vm) {
+void add_memory(Arguments& arguments, const Options& options, const sdk::VmDescription& vm) {
   std::string size = "size=" + kibibytes(vm.memory_bytes);
   if (vm.memory_max_bytes > vm.memory_bytes)
     size += ",slots=" + std::to_string(memory_slots) + ",maxmem=" + kibibytes(vm.memory_max_bytes);
   arguments.add("-m", size);
-  const std::string bytes = std::to_string(vm.memory_bytes / kibibyte * kibibyte);
+  const std::string prealloc = options.prealloc ? ",prealloc=on" : "";
+  const std::string bytes = std::to_string(vm.memory_bytes / kibibyte * kibibyte) + prealloc;
   switch (vm.ram_backing) {
   case NACRE_RAM_ANONYMOUS:
+    if (options.prealloc) arguments.add("-mem-prealloc");
     return;
   case NACRE_RAM_SHARED_MEMFD:
     arguments.add("-object", "memory-backend-memfd,id=ram,share=on,size=" + bytes);
@@ -76,7 +78,7 @@ void add_board(Arguments& arguments, const Options& options, const Accelerator& 
   const auto most = std::max(vm.vcpus, vm.vcpus_max);
   arguments.add("-smp", "cpus=" + std::to_string(vm.vcpus) + ",maxcpus=" + std::to_string(most) +
                             ",sockets=1,cores=" + std::to_string(most) + ",threads=1");
-  add_memory(arguments, vm);
+  add_memory(arguments, options, vm);
 }
 
 // ISA serial: the only console that shows the kernel's first words, since its driver needs no module.

@@ -22,6 +22,7 @@ Options Options::of(const sdk::Options& table) {
         "machine_type to \"q35\"");
   options.vsock = table.boolean_or("use_vsock", true);
   options.vhost_net = !table.boolean_or("disable_vhost_net", false);
+  options.prealloc = table.boolean_or("enable_mem_prealloc", false);
   options.debug = table.boolean_or("enable_debug", false);
   return options;
 }

@@ -23,6 +23,7 @@ inline constexpr char options_schema[] = R"json([
 {"key":"pcie_root_port","type":"integer","default":0,"min":0,"max":16,"help":"PCI Express root ports for such devices, one each; every port costs boot time"},
 {"key":"use_vsock","type":"boolean","default":true,"help":"reach the agent by vsock where the host has /dev/vhost-vsock, else by a virtio-serial port"},
 {"key":"disable_vhost_net","type":"boolean","default":false,"help":"leave the guest's network to QEMU itself"},
+{"key":"enable_mem_prealloc","type":"boolean","default":false,"help":"all of the guest's memory is taken from the host before it boots"},
 {"key":"enable_debug","type":"boolean","default":false,"help":"the guest's kernel says all on its console"}
 ])json";
 
@@ -37,6 +38,7 @@ struct Options {
   std::uint32_t root_ports = 0;
   bool vsock = true; // where the host has it
   bool vhost_net = true;
+  bool prealloc = false; // of the guest's memory
   bool debug = false;
 
   static Options of(const sdk::Options& table);
