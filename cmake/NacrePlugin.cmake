@@ -5,7 +5,8 @@
 # tree itself and, after `find_package(nacre)`, plugins of other projects.
 #
 #   NACRE_PLUGIN_OUTPUT_DIR   where the .so is built: <it>/<kind>/<name>.so (default: <build dir>/plugins)
-#   NACRE_PLUGIN_INSTALL_DIR  where it is installed; below it come the kinds
+#   NACRE_PLUGIN_INSTALL_DIR  where it is installed; below it come the kinds (default after find_package: the folder
+#                             where the Nacre that was found looks for plugins)
 
 include_guard(DIRECTORY)
 include(CheckCXXCompilerFlag)
@@ -43,7 +44,12 @@ function(add_nacre_plugin kind name)
     LIBRARY_OUTPUT_DIRECTORY ${output}/${kind}
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     LINK_DEPENDS ${NACRE_PLUGIN_VERSION_SCRIPT})
-  target_compile_features(${target} PRIVATE cxx_std_20 c_std_11)
+  if(CMAKE_CXX_COMPILER_LOADED)
+    target_compile_features(${target} PRIVATE cxx_std_20)
+  endif()
+  if(CMAKE_C_COMPILER_LOADED)
+    target_compile_features(${target} PRIVATE c_std_11)
+  endif()
   target_link_libraries(${target} PRIVATE nacre::plugin ${ARG_LINKS})
   if(NACRE_HAS_NO_GNU_UNIQUE)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)

@@ -16,7 +16,7 @@ find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json program_options)
 # What the compiler and linker are told for all of our code, the guest's too.
 add_library(nacre_compiler_flags INTERFACE)
 target_compile_options(nacre_compiler_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -fstack-protector-strong
+  -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local> -Wnon-virtual-dtor -fstack-protector-strong
   -ffunction-sections -fdata-sections)
 target_link_options(nacre_compiler_flags INTERFACE -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
 if(NACRE_WERROR)

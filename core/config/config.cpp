@@ -125,6 +125,7 @@ void Config::interpret(Problems& problems) {
   check_extra_plugin_dir(problems);
   require_hypervisor(problems);
   check_agent(problems);
+  runtime_.hypervisor_origin = runtime_table_.origin("hypervisor");
   if (!runtime_.hypervisor.empty()) check_guest(problems);
   for (const auto& [name, table] : document_.tables)
     judge_rest(name, table, problems);
@@ -134,7 +135,9 @@ void Config::interpret(Problems& problems) {
 void Config::read_runtime(Problems& problems) {
   runtime_table_ = check_table("runtime", document_.find("runtime"), runtime_schema(), {}, problems);
   runtime_.network = runtime_table_.list("network");
+  runtime_.network_origin = runtime_table_.origin("network");
   runtime_.storage = runtime_table_.list("storage");
+  runtime_.storage_origin = runtime_table_.origin("storage");
   runtime_.security = runtime_table_.list("security");
   runtime_.enable_debug = runtime_table_.boolean("enable_debug");
   runtime_.disable_guest_seccomp = runtime_table_.boolean("disable_guest_seccomp");

@@ -63,9 +63,6 @@ private:
       case DT_FLAGS_1:
         now |= (entry.d_un.d_val & DF_1_NOW) != 0;
         break;
-      case DT_SONAME:
-        warn("it has a soname; a plugin is found by path, link without -soname");
-        break;
       case DT_NEEDED:
         library(string(entry.d_un.d_val));
         break;

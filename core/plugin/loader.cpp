@@ -1,5 +1,6 @@
 #include "plugin/loader.hpp"
 
+#include "plugin/crash_line.hpp"
 #include "plugin/note_reader.hpp"
 
 #include <nacre/plugin/host_api.h>
@@ -138,10 +139,12 @@ private:
 };
 
 // The handle is leaked on purpose: constants, exceptions and threads of a plugin may outlive every owner.
-boost::dll::shared_library* open_for_ever(const TrustedFile& file, const Checks& checks) {
+boost::dll::shared_library* open_for_ever(const Inspected& inspected, const Checks& checks) {
+  const std::string label = inspected.identity.label();
+  const CurrentOperation current(label.c_str(), "load"); // its constructors run
   using boost::dll::load_mode::rtld_local, boost::dll::load_mode::rtld_now;
   try { // the throwing overload has the dynamic loader's own words
-    return new boost::dll::shared_library(file.path, rtld_now | rtld_local);
+    return new boost::dll::shared_library(inspected.file.path, rtld_now | rtld_local);
   } catch (const std::exception& error) {
     checks.fail(LoadStatus::link_failed, error.what());
   }
@@ -163,15 +166,18 @@ Inspected inspect(const std::string& path, Kind kind, const std::string& name, c
   return {std::move(identity), std::move(file)};
 }
 
-Plugin load(const std::string& path, Kind kind, const std::string& name, const TrustRules& rules) {
+Plugin open(Inspected inspected, Kind kind, const std::string& name) {
   const Checks checks(kind, name);
-  Inspected inspected = inspect(path, kind, name, rules);
-  const auto* library = open_for_ever(inspected.file, checks);
+  const auto* library = open_for_ever(inspected, checks);
   if (!library->has(NACRE_PLUGIN_SYMBOL_NAME))
     checks.fail(LoadStatus::not_a_plugin, "it does not export \"" NACRE_PLUGIN_SYMBOL_NAME "\"");
   const auto& descriptor = library->get<const nacre_plugin_descriptor>(NACRE_PLUGIN_SYMBOL_NAME);
   checks.descriptor(descriptor, inspected.identity);
   return Plugin(std::move(inspected.identity), std::move(inspected.file.path), descriptor);
+}
+
+Plugin load(const std::string& path, Kind kind, const std::string& name, const TrustRules& rules) {
+  return open(inspect(path, kind, name, rules), kind, name);
 }
 
 } // namespace nacre::plugin

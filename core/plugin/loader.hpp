@@ -52,6 +52,10 @@ struct Inspected {
 Inspected inspect(const std::string& path, Kind kind, const std::string& name,
                   const TrustRules& rules = TrustRules::of_this_process());
 
+// The second half. What was inspected is loaded, by its real path, whatever the path that was asked for leads
+// to meanwhile. Throws LoadError.
+Plugin open(Inspected inspected, Kind kind, const std::string& name);
+
 // Both halves. Throws LoadError. Registry::load() is what most callers want: it remembers.
 Plugin load(const std::string& path, Kind kind, const std::string& name,
             const TrustRules& rules = TrustRules::of_this_process());

@@ -1,6 +1,7 @@
 #include "plugin/operation.hpp"
 
 #include <chrono>
+#include <new>
 
 namespace nacre::plugin {
 namespace {
@@ -39,6 +40,26 @@ void Operation::need(bool present) const {
   if (!present)
     throw Error(ErrorCode::unimplemented, operation_text(words_), plugin_.label())
         .because("version " + plugin_.identity().version + " of it does not offer that");
+}
+
+void Operation::tell_overdue() const {
+  host_->warn(std::string(words_) + ": its deadline has passed, and it has not returned");
+}
+
+void Operation::rethrow() const {
+  std::string what = "of a type that is no std::exception";
+  try {
+    throw;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  throw Error(ErrorCode::internal, operation_text(words_), plugin_.label())
+      .because("an exception left the plugin, which it must not: " + what);
 }
 
 void Operation::finish(std::int32_t result, nacre_error& error) const {

@@ -6,6 +6,7 @@
 #include "plugin/host_services.hpp"
 #include "plugin/limits.hpp"
 #include "plugin/loader.hpp"
+#include "plugin/overdue_watch.hpp"
 
 #include <nacre/plugin/host_api.h>
 #include <nacre/sdk/boundary.hpp>
@@ -25,15 +26,20 @@ public:
 
   const nacre_call* call() const noexcept { return &call_; }
 
-  // Throws the plugin's error. What comes out of a plugin in other ways (std::bad_alloc of the conversion)
-  // passes.
+  // Throws the plugin's error. An exception that left the plugin, which the boundary forbids, becomes an
+  // error too; one of our own (std::bad_alloc of a conversion) passes.
   template <typename Body> void run(Body&& body) {
     nacre_error error{};
     error.struct_size = sizeof error;
     std::int32_t result = 0;
     {
       const CurrentOperation current(plugin_.label().c_str(), words_);
-      result = body(&error);
+      const OverdueWatch watch(host_ != nullptr ? call_.deadline_ns : 0, [this] { tell_overdue(); });
+      try {
+        result = body(&error);
+      } catch (...) {
+        rethrow();
+      }
     }
     finish(result, error);
   }
@@ -43,6 +49,8 @@ public:
 
 private:
   void finish(std::int32_t result, nacre_error& error) const;
+  void tell_overdue() const;         // on the watch's thread
+  [[noreturn]] void rethrow() const; // what is being caught
 
   const Plugin& plugin_;
   const char* words_;

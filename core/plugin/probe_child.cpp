@@ -4,11 +4,10 @@
 #include "config/option_schema.hpp"
 #include "plugin/hypervisor.hpp"
 #include "plugin/network.hpp"
+#include "plugin/option_defaults.hpp"
 #include "plugin/security.hpp"
 #include "plugin/storage.hpp"
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -29,16 +28,6 @@ namespace {
 
 namespace json = boost::json;
 constexpr std::size_t answer_bytes_max = 4u << 20;
-
-// What the user would get without any key of their own.
-std::string default_options(std::string_view schema) {
-  json::object options;
-  const json::value description = json::parse({schema.data(), schema.size()});
-  for (const auto& entry : description.as_array())
-    if (const auto* value = entry.as_object().if_contains("default"))
-      options[entry.at("key").as_string()] = *value;
-  return json::serialize(options);
-}
 
 Probe probe(const Plugin& plugin, const std::string& options, std::chrono::milliseconds patience) {
   HostEnvironment nothing; // probe() has no side effects, so it is lent no means for any
@@ -92,7 +81,7 @@ private:
     speaker.say("options", json::serialize(json::parse(plugin.options_schema())));
     phase = "probe";
     const auto table = options.options_of ? options.options_of(plugin.options_schema())
-                                          : default_options(plugin.options_schema());
+                                          : option_defaults(plugin.options_schema());
     speaker.say("phase", "it was probed");
     const Probe answer = probe(plugin, table, options.patience);
     speaker.say("probe", std::to_string(answer.status) + " " + answer.reason);
@@ -123,6 +112,15 @@ bool read_all(int fd, std::string& text, std::chrono::milliseconds patience) {
 
 void add(Report& report, Finding::Level level, LoadStatus status, std::string sentence) {
   report.findings.push_back({level, status, std::move(sentence)});
+}
+
+void add_crash(Report& report, int number, const std::string& phase) {
+  const char *name = ::sigabbrev_np(number), *words = ::sigdescr_np(number);
+  const std::string signal = name ? std::string("SIG") + name : "signal " + std::to_string(number);
+  report.findings.push_back(
+      {Finding::Level::error, LoadStatus::crashed,
+       "it crashed by " + signal + (words ? " (" + std::string(words) + ")" : "") + " while " + phase,
+       signal});
 }
 
 void take_line(Report& report, std::string_view line, std::string& phase) {
@@ -177,9 +175,7 @@ void probe_in_child(const std::string& path, Kind kind, const std::string& name,
     add(report, Finding::Level::error, LoadStatus::crashed,
         "it hung for " + std::to_string(options.patience.count() / 1000) + " s while " + phase);
   else if (WIFSIGNALED(status))
-    add(report, Finding::Level::error, LoadStatus::crashed,
-        "it crashed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::sigdescr_np(WTERMSIG(status)) +
-            ") while " + phase);
+    add_crash(report, WTERMSIG(status), phase);
   else if (report.findings.empty() || WEXITSTATUS(status) != 0)
     add(report, Finding::Level::error, LoadStatus::crashed,
         "it ended the process with exit code " + std::to_string(WEXITSTATUS(status)) + " while " + phase);

@@ -112,14 +112,19 @@ std::string show_text(const Target& target, const Report& report) {
 std::string verify_text(const Target& target, const Report& report) {
   std::string text = target.path + "\n";
   for (const auto& finding : report.findings) {
-    const char* level = finding.level == Finding::Level::ok        ? "ok"
-                        : finding.level == Finding::Level::warning ? "warning"
-                                                                   : "error";
-    text += "  " + padded(level, 10);
+    text += "  " + padded(to_string(finding.level), 10);
     if (finding.status != LoadStatus::ok) text += std::string(to_string(finding.status)) + ": ";
     text += finding.sentence + "\n";
   }
   return text + (report.good() ? "  good\n" : "  not usable\n");
+}
+
+std::string pairs_text(const std::vector<Pair>& pairs) {
+  std::string text = padded("HYPERVISOR", 20) + padded("WITH", 28) + "RESULT\n";
+  for (const auto& pair : pairs)
+    text += padded(pair.hypervisor, 20) + padded(std::string(to_string(pair.kind)) + "/" + pair.name, 28) +
+            (pair.refusal.empty() ? "fits" : pair.refusal) + "\n";
+  return text;
 }
 
 } // namespace nacre::plugin

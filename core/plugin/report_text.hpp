@@ -1,6 +1,7 @@
-// What `nacre plugin list|show|verify` print.
+// What `nacre plugin list|show|verify|pairs` print.
 #pragma once
 
+#include "plugin/pairs.hpp"
 #include "plugin/registry.hpp"
 #include "plugin/verify.hpp"
 
@@ -24,5 +25,6 @@ Target target_named(const std::string& word, const Registry& registry);
 std::string list_text(const std::vector<Registry::Entry>& entries);
 std::string show_text(const Target& target, const Report& report);
 std::string verify_text(const Target& target, const Report& report);
+std::string pairs_text(const std::vector<Pair>& pairs);
 
 } // namespace nacre::plugin

@@ -22,6 +22,18 @@ void lint_file(int fd, Report& report) {
 
 } // namespace
 
+std::string_view to_string(Finding::Level level) {
+  switch (level) {
+  case Finding::Level::ok:
+    return "ok";
+  case Finding::Level::warning:
+    return "warning";
+  case Finding::Level::error:
+    return "error";
+  }
+  return "error";
+}
+
 bool Report::good() const {
   return std::none_of(findings.begin(), findings.end(),
                       [](const Finding& finding) { return finding.level == Finding::Level::error; });

@@ -16,7 +16,11 @@ struct Finding {
   enum class Level { ok, warning, error } level = Level::ok;
   LoadStatus status = LoadStatus::ok; // of an error, and of probe_skip (a warning)
   std::string sentence;
+  std::string signal =
+      {}; // "SIGSEGV": what ended the process, of LoadStatus::crashed; "": it ended otherwise
 };
+
+std::string_view to_string(Finding::Level level); // "ok", "warning", "error"
 
 struct Report {
   std::vector<Finding> findings; // in the order of the checks

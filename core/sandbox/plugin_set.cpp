@@ -12,6 +12,11 @@ std::string checked_options(const config::Config& config, const plugin::Plugin& 
   return options.json;
 }
 
+// "FILE:LINE"; "": a default.
+std::string line_of(const config::Origin& origin) {
+  return origin.is_default() ? std::string() : origin.file + ":" + std::to_string(origin.line);
+}
+
 } // namespace
 
 PluginSet::PluginSet(const config::Config& config, plugin::Registry& registry,
@@ -35,13 +40,13 @@ PluginSet::PluginSet(const config::Config& config, plugin::Registry& registry,
                  .create(environment, limits, checked_options(config, hypervisor, environment)));
 }
 
-plugin::Plan PluginSet::plan() {
+plugin::Plan PluginSet::plan(const config::RuntimeOptions& chosen) {
   std::vector<plugin::Need> needs;
   for (auto& storage : storages)
-    needs.push_back(plugin::need_of(storage, {}));
+    needs.push_back(plugin::need_of(storage, line_of(chosen.storage_origin)));
   for (auto& network : networks)
-    needs.push_back(plugin::need_of(network, {}));
-  return plugin::make_plan(plugin::offer_of(*vm, {}), needs);
+    needs.push_back(plugin::need_of(network, line_of(chosen.network_origin)));
+  return plugin::make_plan(plugin::offer_of(*vm, line_of(chosen.hypervisor_origin)), needs);
 }
 
 bool PluginSet::has_security(std::uint64_t capability) const {

@@ -25,8 +25,9 @@ struct PluginSet {
   std::list<plugin::Storage> storages;
   std::list<plugin::Security> securities;
 
-  // What storage and network need against what the hypervisor offers; throws Error on a mismatch.
-  plugin::Plan plan();
+  // What storage and network need against what the hypervisor offers; throws Error on a mismatch, with the
+  // lines of the configuration that `chosen` came from.
+  plugin::Plan plan(const config::RuntimeOptions& chosen);
   bool has_guest_labels() const; // a security plugin cares for labels in the guest
   bool has_vmm_labels() const;   // one labels the VMM
   bool has_security(std::uint64_t capability) const;

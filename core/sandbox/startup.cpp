@@ -92,7 +92,7 @@ void Sandbox::Impl::load_plugins(const oci::Spec& spec) {
     plugins = std::make_unique<PluginSet>(*config, *registry, environment);
   }
   const auto phase = timeline.phase("plan");
-  plan = plugins->plan();
+  plan = plugins->plan(config->runtime());
 }
 
 void Sandbox::Impl::require_guest_files() const {

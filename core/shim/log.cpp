@@ -64,13 +64,15 @@ void use(std::shared_ptr<spdlog::sinks::sink> sink, LogForm form, bool debug) {
 
 } // namespace
 
-void log_to(const std::string& path, LogForm form, bool debug) {
+int log_to(const std::string& path, LogForm form, bool debug) {
   UniqueFd fd(
       ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const int number = fd.get();
   if (fd)
     use(std::make_shared<DescriptorSink>(std::move(fd)), form, debug);
   else
     use(std::make_shared<spdlog::sinks::null_sink_mt>(), form, debug);
+  return number;
 }
 
 void log_to_stderr(bool debug) {

@@ -1,6 +1,7 @@
 #include "shim/shim_main.hpp"
 
 #include "base/error.hpp"
+#include "plugin/crash_line.hpp"
 #include "shim/arguments.hpp"
 #include "shim/containerd_delete.hpp"
 #include "shim/containerd_start.hpp"
@@ -26,7 +27,7 @@ UniqueFd inherited(int fd, const char* option) {
 
 void serve_command_line(const Arguments& arguments) {
   prepare_sandbox_process();
-  log_to(arguments.state_dir + "/sandbox.log", LogForm::text, arguments.debug);
+  plugin::install_crash_line(log_to(arguments.state_dir + "/sandbox.log", LogForm::text, arguments.debug));
   SandboxProcessOptions options;
   options.service.door = Door::command_line;
   options.service.root = arguments.root;
@@ -42,7 +43,7 @@ void serve_command_line(const Arguments& arguments) {
 // In the folder of the bundle, started by our own `start`.
 void serve_containerd(const Arguments& arguments) {
   prepare_sandbox_process();
-  log_to("log", LogForm::logrus, arguments.debug);
+  plugin::install_crash_line(log_to("log", LogForm::logrus, arguments.debug));
   if (::chdir("/") < 0) throw_errno("enter folder", "/"); // the bundle's file system is not ours to keep busy
   if (arguments.socket.empty())
     throw Error(ErrorCode::invalid_argument, "run without option", "-socket")

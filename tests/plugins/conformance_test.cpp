@@ -1,13 +1,11 @@
 // The same plugin in C and C++, by several compilers and standard libraries, through the host's wrappers.
 #include "catch.hpp"
+#include "quiet_host.hpp"
 
 #include "plugin/registry.hpp"
 #include "plugin/storage.hpp"
 #include "plugin/undo.hpp"
 
-#include <dirent.h>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <string>
@@ -23,39 +21,11 @@ std::vector<std::string> good_plugins() {
   return {std::istream_iterator<std::string>(names), {}};
 }
 
-// A host without a sandbox: keeps what plugins say.
-struct TestHost {
-  TestHost() {
-    char path[] = "/tmp/nacre-journal-XXXXXX";
-    folder = ::mkdtemp(path);
-    journal = std::make_unique<nacre::journal::Journal>(folder + "/journal");
-    environment.journal = journal.get();
-    environment.log = [this](LogLevel, const std::string& plugin, std::string_view text) {
-      lines.push_back(plugin + ": " + std::string(text));
-    };
-  }
-  ~TestHost() { std::filesystem::remove_all(folder); }
-
-  std::string folder;
-  std::unique_ptr<nacre::journal::Journal> journal;
-  HostEnvironment environment;
-  std::vector<std::string> lines;
-};
-
 MountRequest mount(const std::string& source) {
   MountRequest request;
   request.container_id = "c1";
   request.source = source;
   return request;
-}
-
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  DIR* folder = ::opendir("/proc/self/fd");
-  while (::readdir(folder) != nullptr)
-    ++count;
-  ::closedir(folder);
-  return count;
 }
 
 } // namespace
@@ -64,7 +34,7 @@ TEST_CASE("a plugin behaves alike whatever it was written in and built by") {
   const std::string name = GENERATE(from_range(good_plugins()));
   INFO(name);
   Registry registry("", NACRE_TEST_VARIANTS);
-  TestHost host;
+  QuietHost host;
   const Plugin& plugin = registry.load(Kind::storage, name);
   CHECK(Storage::probe(plugin, host.environment, Limits::none(), "{}").reason == "always");
 
@@ -107,7 +77,7 @@ TEST_CASE("a failure in a plugin arrives as an error that names the plugin and t
   const std::string name = GENERATE(from_range(good_plugins()));
   INFO(name);
   Registry registry("", NACRE_TEST_VARIANTS);
-  TestHost host;
+  QuietHost host;
   const Plugin& plugin = registry.load(Kind::storage, name);
   try {
     Storage(plugin, host.environment, Limits::none(), R"({"fail":"text"})");
@@ -129,7 +99,7 @@ TEST_CASE("a failure in a plugin arrives as an error that names the plugin and t
 
 TEST_CASE("an exception that is no std::exception does not get out of a plugin") {
   Registry registry("", NACRE_TEST_VARIANTS);
-  TestHost host;
+  QuietHost host;
   CHECK_THROWS_AS(
       Storage(registry.load(Kind::storage, "in-cpp"), host.environment, Limits::none(), R"({"fail":"int"})"),
       nacre::Error);
@@ -137,14 +107,8 @@ TEST_CASE("an exception that is no std::exception does not get out of a plugin")
 
 TEST_CASE("a thousand handles leave neither memory nor descriptors behind") {
   Registry registry("", NACRE_TEST_VARIANTS);
-  TestHost host;
+  QuietHost host;
   const Plugin& plugin = registry.load(Kind::storage, "in-cpp");
-  const auto resident = [] {
-    std::ifstream statm("/proc/self/statm");
-    std::size_t total = 0, pages = 0;
-    statm >> total >> pages;
-    return pages;
-  };
   const auto once = [&] {
     Storage storage(plugin, host.environment, Limits::none(), "{}");
     storage.prepare(Limits::none(), {"pod", "/share", "/guest"});
@@ -155,11 +119,11 @@ TEST_CASE("a thousand handles leave neither memory nor descriptors behind") {
   for (int i = 0; i < 100; ++i)
     once();
   host.lines.clear();
-  const std::size_t descriptors = open_descriptors(), pages = resident();
+  const std::size_t descriptors = open_descriptors(), pages = resident_pages();
   for (int i = 0; i < 1000; ++i) {
     once();
     host.lines.clear();
   }
   CHECK(open_descriptors() == descriptors);
-  CHECK(resident() <= pages + 64);
+  CHECK(resident_pages() <= pages + 64);
 }

@@ -114,6 +114,7 @@ TEST_CASE("each wrong plugin has its own result and the host lives") {
       {"short-struct", LoadStatus::identity_changed},
       {"no-ops", LoadStatus::identity_changed},
       {"short-ops", LoadStatus::identity_changed},
+      {"no-create", LoadStatus::identity_changed},
       {"other-capabilities", LoadStatus::identity_changed},
       {"undefined-symbol", LoadStatus::link_failed},
   }));
@@ -157,6 +158,13 @@ TEST_CASE("what is no ELF shared object of this machine is refused before it is 
     std::fstream file(scratch.copy_fine(), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(offsetof(Elf64_Ehdr, e_machine));
     file.put(static_cast<char>(EM_SPARCV9)).put(0);
+    file.close();
+    CHECK(load_status(scratch.path(), Kind::security, "fine") == LoadStatus::wrong_machine);
+  }
+  SECTION("32 bits") {
+    std::fstream file(scratch.copy_fine(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(EI_CLASS);
+    file.put(ELFCLASS32);
     file.close();
     CHECK(load_status(scratch.path(), Kind::security, "fine") == LoadStatus::wrong_machine);
   }
@@ -224,9 +232,13 @@ TEST_CASE("the configuration's folder comes before the installed one") {
 TEST_CASE("verify reports what the plugin's own code does, and survives it") {
   const auto [name, status, words] = GENERATE(table<std::string, LoadStatus, std::string>({
       {"constructor-crashes", LoadStatus::crashed,
-       "signal 11 (Segmentation fault) while it was being loaded"},
+       "crashed by SIGSEGV (Segmentation fault) while it was being loaded"},
       {"constructor-hangs", LoadStatus::crashed, "hung for 1 s while it was being loaded"},
-      {"probe-crashes", LoadStatus::crashed, "signal 11 (Segmentation fault) while it was probed"},
+      {"probe-crashes", LoadStatus::crashed, "crashed by SIGSEGV (Segmentation fault) while it was probed"},
+      {"probe-aborts", LoadStatus::crashed, "crashed by SIGABRT (Aborted) while it was probed"},
+      {"throws", LoadStatus::probe_failed,
+       "an exception left the plugin, which it must not: thrown by probe"},
+      {"no-create", LoadStatus::identity_changed, "no create() or destroy()"},
       {"probe-exits", LoadStatus::crashed, "exit code 7 while it was probed"},
       {"probe-fails", LoadStatus::probe_failed, "find \"/opt/vmm\": No such file or directory"},
       {"bad-options", LoadStatus::identity_changed, "description of its options"},

@@ -1,4 +1,4 @@
-"""The layout of every struct of the boundary is pinned: what has been released can never move."""
+"""The layout of every struct of the boundary is pinned, and each constant: what has been released can never move."""
 
 import platform
 import re
@@ -41,9 +41,16 @@ def structs():
     return found
 
 
+def constants():
+    """Names of all numbers of the headers but those that count versions."""
+    text = "".join(header.read_text() for header in HEADERS)
+    return [name for name in re.findall(r"^#define (NACRE_\w+) \(?\d", text, flags=re.M)
+            if name != "NACRE_ABI_MINOR" and not re.fullmatch(r"NACRE_[A-Z]+_VERSION", name)]
+
+
 def golden_text():
-    """The layout as the compiler at hand has it, as assertions in C."""
-    lines = []
+    """The layout as the compiler at hand has it, and the constants, as assertions in C."""
+    lines = [f'P("NACRE_LAYOUT({name} == %lluu);\\n", (unsigned long long){name});' for name in constants()]
     for name, members in structs().items():
         lines.append(f'P("NACRE_LAYOUT(sizeof(struct {name}) == %zu);\\n", sizeof(struct {name}));')
         for member in members:

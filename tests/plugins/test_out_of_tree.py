@@ -71,7 +71,7 @@ def built():
         (folder / "strict.cpp").write_text(PLUGIN_CPP)
         (folder / "nothing.c").write_text(PLUGIN_C)
         for command in (["cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={place.stage}",
-                         f"-DCMAKE_INSTALL_PREFIX={folder}/root", "-DCMAKE_INSTALL_LIBDIR=lib",
+                         f"-DNACRE_PLUGIN_INSTALL_DIR={folder}/root/lib/nacre/plugins",
                          "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror"],
                         ["cmake", "--build", folder / "build"], ["cmake", "--install", folder / "build"]):
             done = run(*command)

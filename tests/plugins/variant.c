@@ -1,8 +1,11 @@
 /* Plugins that are wrong in one way each: the build gives the macro of the way, this one source does the
  * rest. */
+#define _GNU_SOURCE
 #include <nacre/plugin/define.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef V_NAME
@@ -47,13 +50,41 @@
 #ifndef V_OPS
 #define V_OPS &ops
 #endif
+#ifndef V_CREATE
+#define V_CREATE create
+#endif
 #ifndef V_OPTIONS
 #define V_OPTIONS "[]"
+#endif
+
+#ifdef V_OPTIONS_MANY /* a thousand, each with a name of its own */
+#undef V_OPTIONS
+#define V_OPTION_NAMED(number)                                                                               \
+  "{\"key\":\"k" #number "\",\"type\":\"integer\",\"default\":1,\"help\":\"one of many\"},"
+#define V_OPTION_NUMBERED(number) V_OPTION_NAMED(number)
+#define V_OPTION V_OPTION_NUMBERED(__COUNTER__)
+#define V_OPTIONS_10 V_OPTION V_OPTION V_OPTION V_OPTION V_OPTION V_OPTION V_OPTION V_OPTION V_OPTION V_OPTION
+#define V_OPTIONS_100                                                                                        \
+  V_OPTIONS_10 V_OPTIONS_10 V_OPTIONS_10 V_OPTIONS_10 V_OPTIONS_10 V_OPTIONS_10 V_OPTIONS_10 V_OPTIONS_10    \
+      V_OPTIONS_10 V_OPTIONS_10
+static const char many_options[] = "[" V_OPTIONS_100 V_OPTIONS_100 V_OPTIONS_100 V_OPTIONS_100 V_OPTIONS_100
+    V_OPTIONS_100 V_OPTIONS_100 V_OPTIONS_100 V_OPTIONS_100 V_OPTIONS_100
+                                   "{\"key\":\"last\",\"type\":\"boolean\",\"help\":\"it ends\"}]";
+#define V_OPTIONS many_options
 #endif
 
 static int32_t probe(const struct nacre_host* host, const struct nacre_call* call, const char* options,
                      uint64_t options_len, struct nacre_probe_report* ret, struct nacre_error* error) {
   (void)host, (void)call, (void)options, (void)options_len, (void)error, (void)ret;
+#ifdef V_PROBE_LATE /* does not care for its deadline */
+  struct timespec end = {(time_t)(call->deadline_ns / 1000000000u), (long)(call->deadline_ns % 1000000000u)};
+  end.tv_sec += 2;
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) != 0) {
+  }
+#endif
+#ifdef V_PROBE_ABORTS
+  abort();
+#endif
 #ifdef V_PROBE_CRASHES
   *(volatile int*)16 = 1;
 #endif
@@ -76,7 +107,19 @@ static int32_t probe(const struct nacre_host* host, const struct nacre_call* cal
 static int32_t create(const struct nacre_host* host, const struct nacre_call* call, const char* options,
                       uint64_t options_len, nacre_guard** ret, struct nacre_error* error) {
   (void)host, (void)call, (void)options, (void)options_len, (void)error;
+#ifdef V_CREATE_CRASHES
+  *(volatile int*)16 = 1;
+#endif
+#ifdef V_CREATE_FAILS_SILENTLY
+  return -NACRE_E_INTERNAL;
+#endif
+#ifdef V_CREATE_FAILS_WITHOUT_END /* no NUL anywhere, and a code that nobody knows */
+  memset(error->what, 'x', sizeof error->what);
+  return -4711;
+#endif
+#ifndef V_CREATE_GIVES_NOTHING
   *ret = (nacre_guard*)(uintptr_t)1;
+#endif
   return 0;
 }
 
@@ -92,7 +135,7 @@ static const struct nacre_security_ops ops = {
     .struct_size = offsetof(struct nacre_security_ops, confine),
 #endif
     .probe = probe,
-    .create = create,
+    .create = V_CREATE,
     .destroy = destroy,
     .confine = (int32_t(*)(nacre_guard*, const struct nacre_call*, const struct nacre_process_request*,
                            struct nacre_process_rules*, struct nacre_error*))1,

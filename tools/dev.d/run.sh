@@ -40,7 +40,7 @@ run_lab() {
 }
 
 cpp_sources() {
-  find "$top/core" "$top/plugins" "$top/agent" "$top/tests" \( -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c' \) -print0
+  find "$top/core" "$top/plugins" "$top/agent" "$top/examples" "$top/tests" \( -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c' \) -print0
 }
 
 # format_sources -i | --dry-run -Werror
