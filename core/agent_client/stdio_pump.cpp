@@ -2,6 +2,7 @@
 
 #include "agent_client/hello.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace nacre::agent_client {
@@ -122,6 +123,11 @@ std::uint64_t StdioPump::delivered_bytes() const noexcept {
   for (const auto& lane : outputs_)
     all += lane->output.delivered();
   return all;
+}
+
+bool StdioPump::waits_for_reader() const noexcept {
+  return std::any_of(outputs_.begin(), outputs_.end(),
+                     [](const auto& lane) { return lane->output.waiting(); });
 }
 
 void StdioPump::fill_open(Frame::Open& open) {

@@ -46,6 +46,8 @@ public:
 
   // How many bytes the readers have taken so far. On the loop's thread.
   std::uint64_t delivered_bytes() const noexcept;
+  // Whether bytes are here that a reader has not taken. On the loop's thread.
+  bool waits_for_reader() const noexcept;
 
 private:
   StdioPump(IoLoop& loop, std::string container_id, std::string exec_id, StdioEnds ends,

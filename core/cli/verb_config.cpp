@@ -79,8 +79,9 @@ std::string file_of(const CommandLine& line, const GlobalOptions& options) {
 } // namespace
 
 CommandLine config_grammar() {
-  CommandLine line("config show|check|migrate|schema [--origin] [--json] [FILE]",
-                   "Shows the configuration, checks a file, turns Kata's into Nacre's, lists keys.");
+  CommandLine line(
+      "config show [--origin] | config check [FILE] | config migrate FILE | config schema --json",
+      "Shows the configuration, checks a file, turns Kata's into Nacre's, lists keys.");
   line.flag("origin", "show: say where each value was written");
   line.flag("json", "schema: as a document for programs");
   return line;

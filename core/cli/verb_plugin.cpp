@@ -72,9 +72,11 @@ int make_new(const CommandLine& line) {
 } // namespace
 
 CommandLine plugin_grammar() {
-  CommandLine line("plugin list|pairs|show TARGET|verify TARGET|new KIND NAME",
-                   "Lists plugins, says which fit each other, shows what one (KIND/NAME or a file) offers, "
-                   "tries it in a process of its own, or writes a new one into the folder NAME.");
+  CommandLine line(
+      "plugin list | plugin pairs | plugin show KIND/NAME|FILE | plugin verify KIND/NAME|FILE | "
+      "plugin new KIND NAME",
+      "Lists plugins, says which fit each other, shows what one offers, tries one in a process of "
+      "its own, or writes a new one into the folder NAME.");
   line.value("plugin-dir", "DIR", "look here and nowhere else");
   line.value("language", "NAME", "of a new plugin: c++ (default), c or rust");
   line.flag("json", "for programs (docs/plugin-authors.md has the shape)");

@@ -20,7 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* system_folders[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+// Programs and libraries; those that no package of the system's has are in /opt (Kata's QEMU and virtiofsd).
+constexpr const char* system_folders[] = {"/usr",   "/bin",   "/sbin",   "/lib",
+                                          "/lib32", "/lib64", "/libx32", "/opt"};
 // The dynamic linker's, and what Debian's /usr points into.
 constexpr const char* system_files[] = {"/etc/ld.so.cache", "/etc/alternatives"};
 constexpr const char* standard_devices[] = {"/dev/null",    "/dev/zero", "/dev/full",   "/dev/random",

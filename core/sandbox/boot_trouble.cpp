@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <string_view>
 #include <sys/wait.h>
 
 namespace nacre::sandbox {

@@ -16,9 +16,9 @@ struct FailureFacts {
   std::string plugin_version;
   bool vmm_started = false; // it has built the machine
   bool agent_answered = false;
-  std::string vmm_ending;           // "exited with status 1"; "": it runs, or never did
-  std::string vmm_words;            // tail of its stderr
-  std::string helper;               // "virtiofsd exited with status 1, which wrote last: ..."; "": none has ended
+  std::string vmm_ending; // "exited with status 1"; "": it runs, or never did
+  std::string vmm_words;  // tail of its stderr
+  std::string helper;     // "virtiofsd exited with status 1, which wrote last: ..."; "": none has ended
   std::vector<std::string> console; // lines of the guest's console, cleaned
   BootFiles files;
 };

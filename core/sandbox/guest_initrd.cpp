@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <fcntl.h>
 #include <optional>
 #include <string_view>

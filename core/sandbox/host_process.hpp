@@ -49,8 +49,8 @@ public:
   // "".
   std::string ending(const std::string& role);
 
-  // The first process of another role than `but_role` that has ended without being asked to, with what it wrote last:
-  // "virtiofsd exited with status 1, which wrote last: ..."; else "".
+  // The first process of another role than `but_role` that has ended without being asked to, with what it
+  // wrote last: "virtiofsd exited with status 1, which wrote last: ..."; else "".
   std::string ended_helper(const std::string& but_role, std::size_t limit);
 
   // Kills what is left and waits for its end.

@@ -132,8 +132,8 @@ void GuestProcess::forward_resize(std::uint16_t rows, std::uint16_t columns) {
   });
 }
 
-// Calls that are under way together may be served in any order, and an older size or signal that comes after a newer one
-// would take its place.
+// Calls that are under way together may be served in any order, and an older size or signal that comes after
+// a newer one would take its place.
 void GuestProcess::forward(Notice notice) {
   notices_.push_back(std::move(notice));
   if (!forwarding_) forward_next();
@@ -270,12 +270,15 @@ void GuestProcess::lost(std::uint32_t status) {
   });
 }
 
+// A reader that sleeps does not hold back the exit; what the guest has yet to send is waited for.
 void GuestProcess::watch_readers() {
   delivered_before_ = pump_->delivered_bytes();
   loop_.after(reader_patience, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->finished_) return;
-    if (self->pump_->delivered_bytes() == self->delivered_before_) return self->finish();
+    const bool sleeps =
+        self->pump_->waits_for_reader() && self->pump_->delivered_bytes() == self->delivered_before_;
+    if (sleeps) return self->finish();
     self->watch_readers();
   });
 }

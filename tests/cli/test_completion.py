@@ -90,7 +90,7 @@ def test_bash_completes_the_values_of_flags(bash, folder):
 
 
 def test_bash_completes_actions(bash):
-    assert bash("nacre plugin ") == ["nacre", "plugin", "list", "show", "verify"]
+    assert bash("nacre plugin ") == ["nacre", "plugin", "list", "new", "pairs", "show", "verify"]
     assert "check" in bash("nacre config ")
 
 

@@ -54,7 +54,7 @@ def test_migrate_makes_a_file_of_ours_that_is_good(nacre, folder, file):
     ours.write_text(nacre("config", "migrate", file).ok().out)
     settings = tomllib.loads(ours.read_text())
     assert {"hypervisor", "network", "storage", "security"} <= set(settings["runtime"])
-    assert "kata" not in str(settings["hypervisor"].get("image", "")) and set(settings) <= {"runtime", "agent", "hypervisor"}
+    assert "kata" not in str(settings["hypervisor"].get("image", "")) and set(settings) <= {"runtime", "agent", "hypervisor", "storage"}
     done = nacre("config", "check", ours)
     if file.stem.endswith("qemu") or "runtime-rs" in file.stem:
         assert done.ok().out == f"{ours}: good\n"

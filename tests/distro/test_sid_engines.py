@@ -4,8 +4,8 @@ of Debian 13: what changes in them meets nacre here before it is in a release.""
 import pytest
 from harness.release import on, run_on
 
-# Of each engine what differs between its versions: how the runtime is started and told of, mounts, networks, pods.
-TESTS = r"^engines\.(containerd|cri|ctr_protocol|docker|docker_network|podman)$"
+# Of each engine what differs between its versions: how the runtime is started and told of, mounts, networks.
+TESTS = r"^engines\.(containerd|ctr_protocol|docker_network|podman)$"
 CANNOT_BE_FETCHED = 3  # exit code of tools/dev.d/sid-engines
 
 

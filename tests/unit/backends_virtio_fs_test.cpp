@@ -42,6 +42,14 @@ TEST_CASE("the user's own arguments come last") {
   CHECK(told(in_rust, R"({"virtio_fs_extra_args":["--thread-pool-size=1","-d"]})").back() == "-d");
 }
 
+TEST_CASE("a flag that is given anyway is not given twice, nor in another daemon's spelling") {
+  const std::string options = R"({"virtio_fs_extra_args":["--announce-submounts","-d"]})";
+  CHECK(told(in_rust, options) == Words{"--shared-dir=/share", "--announce-submounts", "--xattr",
+                                        "--cache=never", "--allow-mmap", "-d"});
+  CHECK(told(of_qemu, options).back() == "-d");
+  CHECK(told(of_qemu, options).size() == 4);
+}
+
 TEST_CASE("a daemon that is set is the one that is run") {
   CHECK(virtio_fs::find_daemon(virtio_fs::Settings(sdk::Options(R"({"virtio_fs_daemon":"/opt/v"})"))) ==
         "/opt/v");

@@ -145,6 +145,29 @@ TEST_CASE("a reader that sleeps holds up the end for a moment only, and loses no
   CHECK(got == text);
 }
 
+TEST_CASE("a guest that is slow to send the rest is waited for") {
+  Fixture f;
+  std::promise<void> rest;
+  f.agent.on_stdio = [&](StdioServer& stream) {
+    send(stream, Frame::STDERR, "", true);
+    rest.get_future().wait();
+    send(stream, Frame::STDOUT, "the rest", true);
+    Frame frame;
+    while (stream.Read(&frame)) {
+    }
+    return grpc::Status::OK;
+  };
+  f.connect();
+  f.process->started();
+  f.process->exited(0);
+  auto end = f.over.get_future();
+  CHECK(end.wait_for(1500ms) == std::future_status::timeout); // longer than a reader may sleep
+  rest.set_value();
+  REQUIRE(end.wait_for(20s) == std::future_status::ready);
+  char bytes[64];
+  CHECK(::read(f.out.read_end.get(), bytes, sizeof(bytes)) == 8);
+}
+
 TEST_CASE("who waits for an exit is called once, also when it is over") {
   Fixture f;
   int calls = 0;

@@ -207,10 +207,23 @@ def test_an_annotation_that_is_not_allowed_fails_the_creation(nacre, name, value
     assert len(done.err.splitlines()) == 1
 
 
+def test_programs_of_opt(nacre):
+    """Where Kata's own QEMU is. Debian's finds its modules from a link to it."""
+    folder = Path(f"/opt/{place.fresh_name()}")
+    folder.mkdir()
+    try:
+        (folder / "qemu").symlink_to("/usr/bin/qemu-system-x86_64")
+        nacre.configure({QEMU + "path": str(folder / "qemu")})
+        assert nacre.run(nacre.bundle("echo up")).ok().out == "up\n"
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_kata_s_guest_is_refused_or_replaced(nacre):
     text = (place.source / "tests/cli/kata/3.9-qemu.toml").read_text()
     path = nacre.folder / "kata.toml"
-    path.write_text(re.sub(r'(?m)^path = .*$', 'path = "/usr/bin/qemu-system-x86_64"', text))
+    text = re.sub(r'(?m)^path = .*$', 'path = "/usr/bin/qemu-system-x86_64"', text)
+    path.write_text(re.sub(r'(?m)^virtio_fs_daemon = .*$', 'virtio_fs_daemon = ""', text))
     nacre.config_path = path
     done = nacre.run(nacre.bundle("echo up"))
     assert done.code == 1 and "it is Kata's, whose agent speaks another protocol" in done.err

@@ -3,6 +3,8 @@
 #include <nacre/sdk/error.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -11,6 +13,8 @@ namespace {
 
 // Debian 13's is the Rust one of package virtiofsd, Debian 12's the C one of qemu-system-common.
 constexpr const char* places[] = {"/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd"};
+
+constexpr std::string_view given_anyway[] = {"--announce-submounts", "--xattr"};
 
 // The C one is part of QEMU up to 7.2 and lies in a folder of QEMU's wherever it is installed.
 bool is_of_qemu(const std::string& program) {
@@ -45,8 +49,7 @@ void add_words_for_qemu(std::vector<std::string>& words, const Settings& setting
 
 void add_words(std::vector<std::string>& words, const Settings& settings, const std::string& folder) {
   words.push_back("--shared-dir=" + folder);
-  words.emplace_back("--announce-submounts");
-  words.emplace_back("--xattr");
+  words.insert(words.end(), std::begin(given_anyway), std::end(given_anyway));
   words.push_back("--cache=" + settings.cache);
   if (settings.cache == "never" || settings.cache == "metadata") words.emplace_back("--allow-mmap");
 }
@@ -73,7 +76,13 @@ std::vector<std::string> command_line(const std::string& program, const Settings
     add_words_for_qemu(words, settings, folder);
   else
     add_words(words, settings, folder);
-  words.insert(words.end(), settings.extra_args.begin(), settings.extra_args.end());
+  // Kata's files have the first one among the user's own arguments: the daemon in Rust takes no flag twice,
+  // and QEMU's has another spelling.
+  std::copy_if(settings.extra_args.begin(), settings.extra_args.end(), std::back_inserter(words),
+               [](const auto& word) {
+                 return std::find(std::begin(given_anyway), std::end(given_anyway), word) ==
+                        std::end(given_anyway);
+               });
   return words;
 }
 
