@@ -22,3 +22,18 @@ def box(module_nacre):
     container.start()
     yield container
     container.delete(force=True).ok()
+
+
+@pytest.fixture(scope="module", params=["9p", "virtio-fs"])
+def storage(request, module_nacre):
+    """Each plugin that shares folders."""
+    module_nacre.configure({"runtime.storage": [request.param]})
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def data(module_nacre, storage):
+    """A folder for the module's containers to mount."""
+    folder = module_nacre.folder / f"data-{storage}"
+    folder.mkdir()
+    return folder

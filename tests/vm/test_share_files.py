@@ -12,19 +12,6 @@ from harness import place
 SLEEP = "trap 'exit 0' TERM; sleep 100000 & wait"
 
 
-@pytest.fixture(scope="module", params=["9p", "virtio-fs"], autouse=True)
-def storage(request, module_nacre):
-    module_nacre.configure({"runtime.storage": [request.param]})
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def data(module_nacre, storage):
-    folder = module_nacre.folder / f"data-{storage}"
-    folder.mkdir()
-    return folder
-
-
 @pytest.fixture(scope="module")
 def box(module_nacre, data):
     bundle = module_nacre.bundle(SLEEP)

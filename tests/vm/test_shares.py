@@ -8,24 +8,10 @@ import pytest
 from harness import place
 
 
-@pytest.fixture(scope="module", params=["9p", "virtio-fs"], autouse=True)
-def storage(request, module_nacre):
-    module_nacre.configure({"runtime.storage": [request.param]})
-    return request.param
-
-
 @pytest.fixture(scope="module")
-def shared(module_nacre, storage):
-    """The folder that the box has as /data."""
-    folder = module_nacre.folder / f"data-{storage}"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def box(module_nacre, shared):
+def box(module_nacre, data):
     bundle = module_nacre.bundle("trap 'exit 0' TERM; sleep 100000 & wait")
-    bundle.spec["mounts"].append({"destination": "/data", "type": "bind", "source": str(shared), "options": ["rbind"]})
+    bundle.spec["mounts"].append({"destination": "/data", "type": "bind", "source": str(data), "options": ["rbind"]})
     shutil.copy2(place.build / "tests/vm/file-user", bundle.rootfs / "bin")
     container = module_nacre.create(bundle.write()).start()
     yield container
@@ -60,45 +46,45 @@ def test_a_mounted_file_that_grows_between_create_and_start_is_whole(nacre, stor
     container.delete().ok()
 
 
-def test_a_file_that_the_host_changes_in_place_is_seen_anew(box, shared):
-    (shared / "file").write_text("short\n")
+def test_a_file_that_the_host_changes_in_place_is_seen_anew(box, data):
+    (data / "file").write_text("short\n")
     assert content(box, "file") == "short\n"
     for text in (LINES, "other\n", LINES.upper(), ""):
-        in_place(shared / "file", text)
+        in_place(data / "file", text)
         assert content(box, "file") == text
 
 
-def test_bytes_of_the_same_length_are_seen_anew(box, shared):
-    (shared / "same").write_text("old\n")
+def test_bytes_of_the_same_length_are_seen_anew(box, data):
+    (data / "same").write_text("old\n")
     assert content(box, "same") == "old\n"
-    in_place(shared / "same", "new\n")
+    in_place(data / "same", "new\n")
     assert content(box, "same") == "new\n"
 
 
-def test_an_open_file_goes_on_where_the_host_appends(box, shared):
-    (shared / "log").write_text("first\n")
+def test_an_open_file_goes_on_where_the_host_appends(box, data):
+    (data / "log").write_text("first\n")
     # Not by cat, which uses sendfile: that goes through pages of the guest even where read(2) does not.
     rest = "dd bs=64k 2> /dev/null <&3"
     command = box.nacre.command("exec", box.id, "sh", "-c", f"exec 3< /data/log; {rest}; echo; read go; {rest}")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdout.readline() == "first\n"
         assert reader.stdout.readline() == "\n"
-        with open(shared / "log", "a") as log:
+        with open(data / "log", "a") as log:
             log.write(LINES)
         assert reader.communicate("go\n", timeout=120)[0] == LINES
 
 
-def test_what_the_guest_writes_is_on_the_host_at_once(box, shared):
+def test_what_the_guest_writes_is_on_the_host_at_once(box, data):
     box.exec("echo one > /data/written; seq 5000 >> /data/written").ok()
-    assert (shared / "written").read_text() == "one\n" + "".join(f"{number}\n" for number in range(1, 5001))
+    assert (data / "written").read_text() == "one\n" + "".join(f"{number}\n" for number in range(1, 5001))
     box.exec("echo two > /data/written").ok()
-    assert (shared / "written").read_text() == "two\n"
+    assert (data / "written").read_text() == "two\n"
 
 
-def test_a_shared_mapping_reads_and_writes_the_file(box, shared):
-    (shared / "mapped").write_text("AAAA and more\n")
+def test_a_shared_mapping_reads_and_writes_the_file(box, data):
+    (data / "mapped").write_text("AAAA and more\n")
     assert box.exec("file-user", "map", "/data/mapped", "BBBB").ok().out == "AAAA\nBBBB\n"
-    assert (shared / "mapped").read_text() == "BBBB and more\n"
-    in_place(shared / "mapped", "CCCC and more\n")
+    assert (data / "mapped").read_text() == "BBBB and more\n"
+    in_place(data / "mapped", "CCCC and more\n")
     assert box.exec("file-user", "map", "/data/mapped", "DDDD").ok().out == "CCCC\nDDDD\n"
     assert content(box, "mapped") == "DDDD and more\n"

@@ -89,34 +89,31 @@ std::string mask_named(std::string_view text) {
   return out;
 }
 
-// scheme://user:password@host
-std::string mask_in_urls(std::string_view text) {
-  constexpr std::string_view mark = "://";
+// `secret_size` says how much of what follows each mark is a secret.
+template <class SecretSize>
+std::string mask_after(std::string_view text, std::string_view mark, SecretSize&& secret_size) {
   std::string out;
   for (auto at = text.find(mark); at != std::string_view::npos; at = text.find(mark)) {
     out += text.substr(0, at + mark.size());
     text.remove_prefix(at + mark.size());
-    const auto end = std::min(text.find_first_of(" \t\r\n\"'/"), text.size());
-    const auto host = text.substr(0, end).rfind('@');
-    if (host == std::string_view::npos || host == 0) continue;
-    out += masked;
-    text.remove_prefix(host);
+    const std::size_t size = secret_size(text);
+    if (size > 0) out += masked;
+    text.remove_prefix(size);
   }
   return out += text;
 }
 
-// "Bearer x"
+// scheme://user:password@host
+std::string mask_in_urls(std::string_view text) {
+  return mask_after(text, "://", [](std::string_view rest) -> std::size_t {
+    const auto end = std::min(rest.find_first_of(" \t\r\n\"'/"), rest.size());
+    const auto host = rest.substr(0, end).rfind('@');
+    return host == std::string_view::npos ? 0 : host;
+  });
+}
+
 std::string mask_bearers(std::string_view text) {
-  constexpr std::string_view mark = "Bearer ";
-  std::string out;
-  for (auto at = text.find(mark); at != std::string_view::npos; at = text.find(mark)) {
-    out += text.substr(0, at + mark.size());
-    text.remove_prefix(at + mark.size());
-    const auto end = end_of_value(text, 0, 0);
-    if (end > 0) out += masked;
-    text.remove_prefix(end);
-  }
-  return out += text;
+  return mask_after(text, "Bearer ", [](std::string_view rest) { return end_of_value(rest, 0, 0); });
 }
 
 std::string replaced(std::string_view text, std::string_view value) {

@@ -2,7 +2,6 @@
 // mounts are put into that folder, so containers can come and go while the guest runs, though the share
 // itself is there from boot.
 #include <nacre/sdk/shares.hpp>
-#include <nacre/sdk/storage.hpp>
 
 namespace {
 
@@ -15,9 +14,8 @@ constexpr std::int64_t default_message_bytes = 512 * 1024;
 
 // Which cache (Documentation/filesystems/9p.rst of the guest's kernel):
 //   none    reads and writes go to the host; a shared writable mmap fails, so databases and many builds do
-//   mmap    the same, but mapped files have pages in the guest: every program runs, and what the host changes
-//   is
-//           seen
+//   mmap    the same, but mapped files have pages in the guest: every program runs, and what the host
+//           changes is seen
 //   loose   pages and names stay in the guest: fast, but what the host changes meanwhile is not seen
 //   fscache as loose, with pages kept on a disk of the guest
 // `mmap` is the one under which a container behaves as on the host itself, so it is the default.
@@ -55,10 +53,7 @@ public:
   }
 
   std::unique_ptr<Attachment> attach(const Call&, const MountRequest& request) override {
-    const Claim answer = claim(request);
-    if (!answer.taken)
-      throw Error(NACRE_E_UNSUPPORTED, "cannot share \"" + request.source + "\": " + answer.reason);
-    return std::make_unique<Attachment>(); // NACRE_ATTACH_SHARED
+    return attach_to_share(request, "9p");
   }
 
 private:

@@ -4,7 +4,6 @@
 #include "daemon.hpp"
 
 #include <nacre/sdk/shares.hpp>
-#include <nacre/sdk/storage.hpp>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -92,10 +91,7 @@ public:
   }
 
   std::unique_ptr<Attachment> attach(const Call&, const MountRequest& request) override {
-    const Claim answer = claim(request);
-    if (!answer.taken)
-      throw Error(NACRE_E_UNSUPPORTED, "cannot share \"" + request.source + "\": " + answer.reason);
-    return std::make_unique<Attachment>(); // NACRE_ATTACH_SHARED
+    return attach_to_share(request, "virtio-fs");
   }
 
 private:

@@ -2,7 +2,7 @@
 #ifndef NACRE_SDK_SHARES_HPP
 #define NACRE_SDK_SHARES_HPP
 
-#include <nacre/sdk/mounts.hpp>
+#include <nacre/sdk/storage.hpp>
 
 #include <sys/stat.h>
 
@@ -29,6 +29,14 @@ inline Claim claim_for_share(const MountRequest& request, const std::string& how
   default:
     return Claim::no(how + " shares files and folders only");
   }
+}
+
+// attach() of what claim_for_share() takes: the core puts the source into the share (NACRE_ATTACH_SHARED).
+inline std::unique_ptr<Attachment> attach_to_share(const MountRequest& request, const std::string& how) {
+  const Claim answer = claim_for_share(request, how);
+  if (!answer.taken)
+    throw Error(NACRE_E_UNSUPPORTED, "cannot share \"" + request.source + "\": " + answer.reason);
+  return std::make_unique<Attachment>();
 }
 
 } // namespace nacre::sdk
