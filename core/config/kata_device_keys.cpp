@@ -27,7 +27,8 @@ constexpr KataKey keys[] = {
     {"virtio_fs_cache_size", integer, moved, "0", virtio_fs, "="},
     {"virtio_fs_queue_size", integer, moved, "0", virtio_fs, "="},
     {"virtio_fs_extra_args", string_list, moved, "[]", virtio_fs},
-    {"virtio_fs_is_dax", boolean, moved, "false", virtio_fs},
+    {"virtio_fs_is_dax", boolean, refused, "false",
+     "is not supported: QEMU as it is released has no DAX window for virtio-fs; remove the line"},
     {"virtio_fs_inode_file_handles", string, moved, R"("")", virtio_fs},
     {"msize_9p", integer, moved, "", "9p", "="},
 

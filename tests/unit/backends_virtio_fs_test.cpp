@@ -38,6 +38,14 @@ TEST_CASE("virtiofsd in Rust allows mappings where the guest keeps nothing") {
   CHECK(told(in_rust, R"({"virtio_fs_cache":"metadata"})").back() == "--allow-mmap");
 }
 
+TEST_CASE("file handles are asked of the daemon that has them") {
+  CHECK(told(in_rust, R"({"virtio_fs_inode_file_handles":"prefer","virtio_fs_cache":"auto"})").back() ==
+        "--inode-file-handles=prefer");
+  CHECK(told(of_qemu, R"({"virtio_fs_inode_file_handles":"prefer"})") == told(of_qemu, "{}"));
+  CHECK_THROWS_WITH(told(of_qemu, R"({"virtio_fs_inode_file_handles":"mandatory"})"),
+                    ContainsSubstring("not known to QEMU's own virtiofsd"));
+}
+
 TEST_CASE("the user's own arguments come last") {
   CHECK(told(in_rust, R"({"virtio_fs_extra_args":["--thread-pool-size=1","-d"]})").back() == "-d");
 }

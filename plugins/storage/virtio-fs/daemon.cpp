@@ -39,6 +39,10 @@ void add_words_for_qemu(std::vector<std::string>& words, const Settings& setting
     throw sdk::Error(NACRE_E_UNSUPPORTED,
                      "virtio_fs_cache \"metadata\" is not known to QEMU's own virtiofsd; use never, "
                      "auto or always, or set virtio_fs_daemon to a virtiofsd in Rust");
+  if (settings.inode_file_handles == "mandatory")
+    throw sdk::Error(NACRE_E_UNSUPPORTED,
+                     "virtio_fs_inode_file_handles \"mandatory\" is not known to QEMU's own virtiofsd; use never "
+                     "or prefer, or set virtio_fs_daemon to a virtiofsd in Rust");
   words.emplace_back("-f");
   words.emplace_back("-o");
   words.push_back("source=" + folder + ",announce_submounts,xattr,cache=");
@@ -51,6 +55,8 @@ void add_words(std::vector<std::string>& words, const Settings& settings, const 
   words.push_back("--shared-dir=" + folder);
   words.insert(words.end(), std::begin(given_anyway), std::end(given_anyway));
   words.push_back("--cache=" + settings.cache);
+  if (settings.inode_file_handles != "never")
+    words.push_back("--inode-file-handles=" + settings.inode_file_handles);
   if (settings.cache == "never" || settings.cache == "metadata") words.emplace_back("--allow-mmap");
 }
 
@@ -59,6 +65,7 @@ void add_words(std::vector<std::string>& words, const Settings& settings, const 
 Settings::Settings(const sdk::Options& options)
     : daemon(options.string_or("virtio_fs_daemon", "")), cache(options.string_or("virtio_fs_cache", "never")),
       queue_size(options.integer_or("virtio_fs_queue_size", 1024)),
+      inode_file_handles(options.string_or("virtio_fs_inode_file_handles", "never")),
       extra_args(options.strings_or_empty("virtio_fs_extra_args")) {}
 
 std::string find_daemon(const Settings& settings) {

@@ -14,6 +14,7 @@ struct Settings {
   std::string daemon; // absolute path; "": where Debian has it
   std::string cache;  // never, metadata, auto or always
   std::int64_t queue_size;
+  std::string inode_file_handles; // never, prefer or mandatory
   std::vector<std::string> extra_args;
 };
 

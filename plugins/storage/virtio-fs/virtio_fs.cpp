@@ -19,6 +19,7 @@ constexpr char options_schema[] = R"json([
 {"key":"virtio_fs_cache","type":"string","default":"never","values":["never","metadata","auto","always"],"help":"what the guest keeps: never sees at once what the host changes, auto within a second, always is fastest and does not see it"},
 {"key":"virtio_fs_cache_size","type":"integer","default":0,"min":0,"max":0,"help":"MiB of the DAX window; 0 alone, since QEMU as it is released has none"},
 {"key":"virtio_fs_queue_size","type":"integer","default":1024,"min":2,"max":1024,"help":"requests that the queue has room for, a power of two"},
+{"key":"virtio_fs_inode_file_handles","type":"string","default":"never","values":["never","prefer","mandatory"],"help":"whether virtiofsd in Rust keeps a file handle instead of an open descriptor for each file that the guest knows; prefer: where the host's file system can"},
 {"key":"virtio_fs_extra_args","type":"strings","default":[],"help":"further arguments of virtiofsd"}
 ])json";
 
