@@ -20,12 +20,14 @@ bool is_block_node(const std::string& path) {
 } // namespace
 
 std::string find_block_device(Modules& modules, const std::string& source) {
-  modules.need("virtio_blk");
+  const auto scsi = scsi_address(source);
+  modules.need(scsi ? "virtio_scsi" : "virtio_blk");
+  if (scsi) modules.need("sd_mod");
   std::optional<std::string> node;
   wait_for_device("disk", source, [&] {
     if (source.starts_with('/')) {
       node = source;
-    } else if (const auto disk = virtio_child(source, "block")) {
+    } else if (const auto disk = scsi ? scsi_disk(*scsi) : virtio_child(source, "block")) {
       node = "/dev/" + *disk;
     }
     return node && is_block_node(*node);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Container {
   // The spec has hooks that only crun itself can run at the start.
   bool has_start_hooks = false;
   std::vector<std::string> mount_points; // storages of its own, in order
+  std::vector<std::string> sockets;      // paths that are listened at for it
+  std::set<std::string> folders;         // paths of copies of the host's
 
   std::mutex mutex;                                          // guards what follows
   std::map<std::string, std::shared_ptr<Process>> processes; // by exec id; "" is the first process

@@ -1,13 +1,14 @@
 #include "containers.hpp"
 
 #include "create_hooks.hpp"
+#include "device_nodes.hpp"
 #include "error.hpp"
 #include "file.hpp"
+#include "folder_copy.hpp"
 #include "process_list.hpp"
 #include "stdio_pipes.hpp"
 
 #include <csignal>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -23,21 +24,7 @@ void make_copied_file(const v1::CopiedFile& file) {
   }
   make_folders(parent_of(file.path()));
   make_file(file.path(), file.content(), file.mode());
-  const auto* path = file.path().c_str();
-  // open(2) takes the umask off the mode.
-  if (::chown(path, file.uid(), file.gid()) < 0 || ::chmod(path, file.mode()) < 0) {
-    throw system_error("cannot set owner and mode of", file.path());
-  }
-}
-
-// A bundle is flat: config.json, pid files, the files of execs.
-void remove_folder(const std::string& folder) {
-  if (auto* dir = ::opendir(folder.c_str())) {
-    while (const auto* entry = ::readdir(dir))
-      ::unlinkat(::dirfd(dir), entry->d_name, 0);
-    ::closedir(dir);
-  }
-  ::rmdir(folder.c_str());
+  set_owner_and_mode(file.path(), file.uid(), file.gid(), file.mode());
 }
 
 // The container's process waits in open(2) of crun's FIFO; a byte in it is all that `crun start` does apart
@@ -54,9 +41,11 @@ bool release_waiting_process(const std::string& id) {
 } // namespace
 
 Containers::Containers(EventLoop& loop, EventLog& events, Reaper& reaper, Storages& storages,
-                       Timeline& timeline, const std::atomic<std::size_t>& stdio_window)
-    : loop_(loop), events_(events), reaper_(reaper), storages_(storages), timeline_(timeline), crun_(reaper),
-      oom_watch_(loop, events), process_watch_(loop, events), stdio_window_(stdio_window) {}
+                       ListenedSockets& sockets, Timeline& timeline,
+                       const std::atomic<std::size_t>& stdio_window)
+    : loop_(loop), events_(events), reaper_(reaper), storages_(storages), sockets_(sockets),
+      timeline_(timeline), crun_(reaper), oom_watch_(loop, events), process_watch_(loop, events),
+      stdio_window_(stdio_window) {}
 
 std::shared_ptr<Container> Containers::find(const std::string& id) {
   const std::lock_guard lock(mutex_);
@@ -99,6 +88,16 @@ void Containers::prepare(Container& container, const v1::CreateContainerRequest&
   }
   for (const auto& file : request.files())
     make_copied_file(file);
+  for (const auto& node : request.device_nodes())
+    make_device_node(node);
+  for (const auto& folder : request.folders()) {
+    container.folders.insert(folder.path());
+    update_folder_copy(folder);
+  }
+  for (const auto& socket : request.sockets()) {
+    sockets_.listen(socket);
+    container.sockets.push_back(socket.path());
+  }
   make_folders(container.bundle());
   make_file(container.bundle() + "/config.json", request.spec(), 0600);
   if (request.has_create_hooks())
@@ -203,10 +202,15 @@ void Containers::release(Container& container) {
     for (const auto& [exec_id, process] : container.processes)
       process->stdio()->close();
   }
+  for (const auto& path : container.sockets)
+    sockets_.close(path);
+  for (const auto& path : container.folders)
+    remove_folder_copy(path);
   for (auto point = container.mount_points.rbegin(); point != container.mount_points.rend(); ++point) {
     storages_.unmount(*point);
   }
-  remove_folder(container.bundle());
+  remove_device_nodes(container.id);
+  remove_flat_folder(container.bundle()); // config.json, pid files, the files of execs
 }
 
 void Containers::remove_all() {
@@ -235,6 +239,15 @@ void Containers::update(const std::string& id, const std::string& resources) {
     throw;
   }
   ::unlink(file.c_str());
+}
+
+void Containers::update_folder(const v1::UpdateFolderRequest& request) {
+  const auto container = find(request.container_id());
+  const std::lock_guard lock(container->lifecycle);
+  if (!container->folders.contains(request.folder().path())) {
+    throw Error(Code::not_found, "folder " + quoted(request.folder().path()) + " does not exist");
+  }
+  update_folder_copy(request.folder());
 }
 
 void Containers::freeze(const std::string& id, bool frozen) {

@@ -6,6 +6,7 @@
 #include "crun.hpp"
 #include "event_log.hpp"
 #include "event_loop.hpp"
+#include "listened_sockets.hpp"
 #include "oom_watch.hpp"
 #include "process_watch.hpp"
 #include "reaper.hpp"
@@ -22,14 +23,15 @@ class StdioPipes;
 class Containers {
 public:
   // `stdio_window` is the last hello's, in bytes; it counts for processes made from now on.
-  Containers(EventLoop& loop, EventLog& events, Reaper& reaper, Storages& storages, Timeline& timeline,
-             const std::atomic<std::size_t>& stdio_window);
+  Containers(EventLoop& loop, EventLog& events, Reaper& reaper, Storages& storages, ListenedSockets& sockets,
+             Timeline& timeline, const std::atomic<std::size_t>& stdio_window);
 
   pid_t create(const v1::CreateContainerRequest& request);
   void start(const std::string& id);
   void remove(const std::string& id, bool force);
   void remove_all();
   void update(const std::string& id, const std::string& resources);
+  void update_folder(const v1::UpdateFolderRequest& request);
   void freeze(const std::string& id, bool frozen);
 
   pid_t exec(const v1::ExecProcessRequest& request);
@@ -55,6 +57,7 @@ private:
   EventLog& events_;
   Reaper& reaper_;
   Storages& storages_;
+  ListenedSockets& sockets_;
   Timeline& timeline_;
   Crun crun_;
   OomWatch oom_watch_;

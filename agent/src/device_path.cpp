@@ -45,18 +45,45 @@ std::optional<std::string> pci_folder(std::string_view path) {
   return folder;
 }
 
-} // namespace
-
-std::optional<std::string> virtio_child(std::string_view path, const std::string& kind) {
+std::optional<std::string> virtio_folder(std::string_view path) {
   const auto device =
       path.starts_with(mmio_prefix) ? mmio_folder(path.substr(mmio_prefix.size())) : pci_folder(path);
   if (!device) return std::nullopt;
-  const auto virtio = first_entry(*device, [](std::string_view name) { return name.starts_with("virtio"); });
-  if (!virtio) return std::nullopt;
-  const auto child =
-      first_entry(*virtio + "/" + kind, [](std::string_view name) { return name.front() != '.'; });
+  return first_entry(*device, [](std::string_view name) { return name.starts_with("virtio"); });
+}
+
+std::optional<std::string> name_of_first(const std::string& folder) {
+  const auto child = first_entry(folder, [](std::string_view name) { return name.front() != '.'; });
   if (!child) return std::nullopt;
   return child->substr(child->rfind('/') + 1);
+}
+
+} // namespace
+
+std::optional<std::string> virtio_child(std::string_view path, const std::string& kind) {
+  const auto virtio = virtio_folder(path);
+  return virtio ? name_of_first(*virtio + "/" + kind) : std::nullopt;
+}
+
+std::optional<ScsiAddress> scsi_address(std::string_view path) {
+  constexpr std::string_view prefix = "scsi:";
+  const auto colon = path.rfind(':');
+  if (!path.starts_with(prefix) || colon < prefix.size()) return std::nullopt;
+  return ScsiAddress{std::string(path.substr(prefix.size(), colon - prefix.size())),
+                     std::string(path.substr(colon + 1))};
+}
+
+// .../virtio4/host0/target0:0:3/0:0:3:0/block/sda
+std::optional<std::string> scsi_disk(const ScsiAddress& address) {
+  auto folder = virtio_folder(address.controller);
+  for (const auto& [start, end] : {std::pair<std::string, std::string>{"host", ""},
+                                   {"target", ":0:" + address.target},
+                                   {"", ":0:" + address.target + ":0"}}) {
+    if (!folder) return std::nullopt;
+    folder = first_entry(
+        *folder, [&](std::string_view name) { return name.starts_with(start) && name.ends_with(end); });
+  }
+  return folder ? name_of_first(*folder + "/block") : std::nullopt;
 }
 
 } // namespace nacre::agent

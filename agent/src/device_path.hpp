@@ -17,4 +17,13 @@ std::optional<std::string> first_entry(const std::string& folder,
 // "vda", "eth0"; nothing while there is none.
 std::optional<std::string> virtio_child(std::string_view path, const std::string& kind);
 
+// "scsi:02/1f:3": target 3 of the virtio SCSI controller in the place "02/1f".
+struct ScsiAddress {
+  std::string controller;
+  std::string target;
+};
+std::optional<ScsiAddress> scsi_address(std::string_view path);
+// The disk ("sda") there, LUN 0; nothing while there is none.
+std::optional<std::string> scsi_disk(const ScsiAddress& address);
+
 } // namespace nacre::agent

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -67,12 +68,27 @@ void make_file(const std::string& path, std::string_view content, mode_t mode) {
   write_all(fd.get(), content, path);
 }
 
+void set_owner_and_mode(const std::string& path, uid_t uid, gid_t gid, mode_t mode) {
+  if (::lchown(path.c_str(), uid, gid) < 0 || (!S_ISLNK(mode) && ::chmod(path.c_str(), mode & 07777) < 0)) {
+    throw system_error("cannot set owner and mode of", path);
+  }
+}
+
 void make_folders(const std::string& path) {
   if (path.empty() || path == "/") return;
   if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return;
   if (errno != ENOENT) throw system_error("cannot make folder", path);
   make_folders(parent_of(path));
   if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) throw system_error("cannot make folder", path);
+}
+
+void remove_flat_folder(const std::string& path) noexcept {
+  if (auto* dir = ::opendir(path.c_str())) {
+    while (const auto* entry = ::readdir(dir))
+      ::unlinkat(::dirfd(dir), entry->d_name, 0);
+    ::closedir(dir);
+  }
+  ::rmdir(path.c_str());
 }
 
 std::string parent_of(const std::string& path) {

@@ -24,8 +24,15 @@ void write_value(const std::string& path, std::string_view value);
 // Makes or replaces a file. Throws Error.
 void make_file(const std::string& path, std::string_view content, mode_t mode);
 
+// For what was just made: open(2) and mkdir(2) take the umask off the mode. A link has an owner only. Throws
+// Error.
+void set_owner_and_mode(const std::string& path, uid_t uid, gid_t gid, mode_t mode);
+
 // Makes a folder and its missing parents, mode 0755. Throws Error.
 void make_folders(const std::string& path);
+
+// A folder that holds no folders; nothing where it cannot be removed, or does not exist.
+void remove_flat_folder(const std::string& path) noexcept;
 
 // Folder part of a path; "/" for a path directly below the root.
 std::string parent_of(const std::string& path);

@@ -7,6 +7,7 @@
 #include "failpoint.hpp"
 #include "file.hpp"
 #include "kernel_cmdline.hpp"
+#include "modprobe.hpp"
 #include "modules.hpp"
 #include "reaper.hpp"
 #include "rpc_server.hpp"
@@ -101,6 +102,7 @@ void log_grpc(gpr_log_func_args* message) {
   std::thread([&] { serve_channel(vsock, server, window); }).detach();
 
   mount_runtime_folders();
+  answer_module_requests("/init");
   Reaper reaper;
   Sandbox sandbox(timeline, modules, reaper, window, cmdline.value("nacre.debug_console") == "1");
   Service service(sandbox);
@@ -138,6 +140,7 @@ int main(int argc, char** argv) {
   using namespace nacre::agent;
   // crun's child; the kernel starts the init as "/init", and nobody else can choose argv[0].
   if (argc == 2 && std::strcmp(argv[0], create_hooks_program) == 0) return run_create_hooks(argv[1]);
+  if (is_module_request(argc, argv)) return run_modprobe(argv[3]);
   if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
     std::printf("nacre-agent %s\n", agent_version);
     return 0;

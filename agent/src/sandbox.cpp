@@ -20,8 +20,8 @@ std::string sysctl_file(const std::string& name) {
 Sandbox::Sandbox(Timeline& the_timeline, Modules& the_modules, Reaper& the_reaper,
                  const std::atomic<std::size_t>& stdio_window, bool allow_debug_console)
     : timeline(the_timeline), modules(the_modules), reaper(the_reaper), debug_console(allow_debug_console),
-      storages(modules, timeline), network(modules, timeline), dns(loop),
-      containers(loop, events, reaper, storages, timeline, stdio_window) {}
+      storages(modules, timeline), network(modules, timeline), dns(loop), sockets(loop),
+      containers(loop, events, reaper, storages, sockets, timeline, stdio_window) {}
 
 void Sandbox::create(const v1::CreateSandboxRequest& request) {
   const auto phase = timeline.phase("sandbox");

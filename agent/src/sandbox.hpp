@@ -5,6 +5,7 @@
 #include "dns_relay.hpp"
 #include "event_log.hpp"
 #include "event_loop.hpp"
+#include "listened_sockets.hpp"
 #include "modules.hpp"
 #include "network.hpp"
 #include "reaper.hpp"
@@ -27,6 +28,7 @@ public:
   Storages storages;
   GuestNetwork network;
   DnsRelay dns;
+  ListenedSockets sockets;
   Containers containers;
 
   void create(const v1::CreateSandboxRequest& request); // throws Error

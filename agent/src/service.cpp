@@ -1,8 +1,11 @@
 #include "service.hpp"
 
+#include "accept_stream.hpp"
+#include "device_nodes.hpp"
 #include "dns_stream.hpp"
 #include "events_stream.hpp"
 #include "failpoint.hpp"
+#include "file_system.hpp"
 #include "resources.hpp"
 #include "status.hpp"
 #include "stdio_stream.hpp"
@@ -41,6 +44,10 @@ grpc::ServerBidiReactor<v1::DnsFrame, v1::DnsFrame>* Service::Dns(grpc::Callback
   return DnsStream::begin(sandbox_.dns);
 }
 
+grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Service::Accept(grpc::CallbackServerContext*) {
+  return AcceptStream::begin(sandbox_.loop, sandbox_.sockets);
+}
+
 #define NACRE_AGENT_CALL(name)                                                                               \
   grpc::Status Service::name([[maybe_unused]] grpc::ServerContext* context,                                  \
                              [[maybe_unused]] const v1::name##Request* request,                              \
@@ -76,6 +83,10 @@ NACRE_AGENT_CALL(RemoveContainer) {
 
 NACRE_AGENT_CALL(UpdateContainer) {
   return answer(__func__, [&] { sandbox_.containers.update(request->container_id(), request->resources()); });
+}
+
+NACRE_AGENT_CALL(UpdateFolder) {
+  return answer(__func__, [&] { sandbox_.containers.update_folder(*request); });
 }
 
 NACRE_AGENT_CALL(PauseContainer) {
@@ -128,6 +139,14 @@ NACRE_AGENT_CALL(ListNetwork) {
 
 NACRE_AGENT_CALL(AddStorages) {
   return answer(__func__, [&] { sandbox_.add_storages(*request); });
+}
+
+NACRE_AGENT_CALL(FindDevices) {
+  return answer(__func__, [&] { find_devices(sandbox_.modules, *request, *reply); });
+}
+
+NACRE_AGENT_CALL(StatFileSystem) {
+  return answer(__func__, [&] { stat_file_system(request->path(), *reply); });
 }
 
 NACRE_AGENT_CALL(OnlineResources) {

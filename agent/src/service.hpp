@@ -8,8 +8,9 @@
 
 namespace nacre::agent {
 
-using ServiceBase = v1::Agent::WithCallbackMethod_Stdio<v1::Agent::WithCallbackMethod_Events<
-    v1::Agent::WithCallbackMethod_Tunnel<v1::Agent::WithCallbackMethod_Dns<v1::Agent::Service>>>>;
+using ServiceBase = v1::Agent::WithCallbackMethod_Stdio<
+    v1::Agent::WithCallbackMethod_Events<v1::Agent::WithCallbackMethod_Tunnel<
+        v1::Agent::WithCallbackMethod_Dns<v1::Agent::WithCallbackMethod_Accept<v1::Agent::Service>>>>>;
 
 class Service final : public ServiceBase {
 public:
@@ -20,6 +21,7 @@ public:
                                               const v1::EventsRequest*) override;
   grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Tunnel(grpc::CallbackServerContext*) override;
   grpc::ServerBidiReactor<v1::DnsFrame, v1::DnsFrame>* Dns(grpc::CallbackServerContext*) override;
+  grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Accept(grpc::CallbackServerContext*) override;
 
 #define NACRE_AGENT_CALL(name)                                                                               \
   grpc::Status name(grpc::ServerContext*, const v1::name##Request* request, v1::name##Reply* reply) override;
@@ -38,9 +40,12 @@ public:
   NACRE_AGENT_CALL(ResizePty)
   NACRE_AGENT_CALL(ListProcesses)
   NACRE_AGENT_CALL(RemoveProcess)
+  NACRE_AGENT_CALL(UpdateFolder)
   NACRE_AGENT_CALL(UpdateNetwork)
   NACRE_AGENT_CALL(ListNetwork)
   NACRE_AGENT_CALL(AddStorages)
+  NACRE_AGENT_CALL(FindDevices)
+  NACRE_AGENT_CALL(StatFileSystem)
   NACRE_AGENT_CALL(OnlineResources)
   NACRE_AGENT_CALL(GetGuestDetails)
   NACRE_AGENT_CALL(GetTimeline)

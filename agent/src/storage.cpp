@@ -3,11 +3,20 @@
 #include "block_device.hpp"
 #include "error.hpp"
 #include "file.hpp"
+#include "huge_pages.hpp"
 #include "modules.hpp"
 #include "timeline.hpp"
+#include "unique_fd.hpp"
+#include "volume_folder.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <optional>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace nacre::agent {
 
@@ -92,6 +101,49 @@ void mount_tmpfs(Modules&, const v1::Storage& storage, const MountOptions& optio
   mount_type("tmpfs", storage.mount_point(), "tmpfs", options);
 }
 
+std::uint64_t number_of(const v1::Storage& storage, const char* option, int base = 10) {
+  const std::string start = std::string(option) + "=";
+  for (const auto& text : storage.options()) {
+    if (text.starts_with(start)) return std::strtoull(text.c_str() + start.size(), nullptr, base);
+  }
+  return 0;
+}
+
+void mount_hugetlbfs(Modules&, const v1::Storage& storage, const MountOptions& options) {
+  HugePages pages{number_of(storage, "pagesize"), 0};
+  if (pages.page_bytes == 0) {
+    throw Error(Code::invalid_argument,
+                "hugetlbfs on " + quoted(storage.mount_point()) + " names no size of pages");
+  }
+  pages.count = number_of(storage, "size") / pages.page_bytes;
+  pages.set_aside();
+  try {
+    mount_type("hugetlbfs", storage.mount_point(), "hugetlbfs", options);
+  } catch (...) {
+    pages.give_back();
+    throw;
+  }
+}
+
+void mount_folder(Modules&, const v1::Storage& storage, const MountOptions&) {
+  const auto path = storage.driver_options().find("folder");
+  if (path == storage.driver_options().end()) {
+    throw Error(Code::invalid_argument, "storage on " + quoted(storage.mount_point()) + " names no folder");
+  }
+  const FolderOwner owner{static_cast<mode_t>(number_of(storage, "mode", 8)),
+                          static_cast<uid_t>(number_of(storage, "uid")),
+                          static_cast<gid_t>(number_of(storage, "gid"))};
+  mount_volume_folder(storage.source(), path->second, owner, storage.mount_point());
+}
+
+// A folder of a share that is a mount of the host's own is mounted by the guest's kernel when somebody enters
+// it (virtio-fs), so for each container anew unless it has been here before: two superblocks, whose inodes
+// and locks know nothing of each other.
+void enter_share(Modules&, const v1::Storage& storage, const MountOptions&) {
+  const UniqueFd file(::open(storage.mount_point().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!file && errno != ENOTDIR) throw system_error("cannot enter", storage.mount_point());
+}
+
 void mount_bind(Modules&, const v1::Storage& storage, const MountOptions& options) {
   const auto* source = storage.source().c_str();
   const auto* target = storage.mount_point().c_str();
@@ -106,17 +158,33 @@ void mount_bind(Modules&, const v1::Storage& storage, const MountOptions& option
   }
 }
 
+// The value of an option in mount(2)'s text; "" when it is not there.
+std::string value_of(std::string_view data, std::string_view name) {
+  while (!data.empty()) {
+    const auto end = data.find(',');
+    const auto option = data.substr(0, end);
+    if (option.starts_with(name)) return std::string(option.substr(name.size()));
+    data = end == std::string_view::npos ? std::string_view() : data.substr(end + 1);
+  }
+  return {};
+}
+
+// An overlay's root has owner and mode of its upper folder: an empty one takes those of the layer below.
+void make_upper(const std::string& upper, const std::string& below) {
+  struct stat root {};
+  if (upper.empty() || ::access(upper.c_str(), F_OK) == 0) return;
+  make_folders(upper);
+  if (::stat(below.c_str(), &root) < 0) throw system_error("cannot look at layer", below);
+  if (::chown(upper.c_str(), root.st_uid, root.st_gid) < 0 ||
+      ::chmod(upper.c_str(), root.st_mode & 07777) < 0)
+    throw system_error("cannot set owner and mode of", upper);
+}
+
 void mount_overlay(Modules& modules, const v1::Storage& storage, const MountOptions& options) {
   modules.need("overlay");
-  std::string_view rest = options.data;
-  while (!rest.empty()) {
-    const auto end = rest.find(',');
-    const auto option = rest.substr(0, end);
-    for (const std::string_view name : {"upperdir=", "workdir="}) {
-      if (option.starts_with(name)) make_folders(std::string(option.substr(name.size())));
-    }
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
+  const auto lower = value_of(options.data, "lowerdir=");
+  make_upper(value_of(options.data, "upperdir="), lower.substr(0, lower.find(':')));
+  make_folders(value_of(options.data, "workdir="));
   mount_type("overlay", storage.mount_point(), "overlay", options);
 }
 
@@ -137,8 +205,11 @@ template <auto function> void handle(Modules& modules, const v1::Storage& storag
 
 const std::map<std::string, Handler, std::less<>>& handlers() {
   static const std::map<std::string, Handler, std::less<>> table = {
-      {"9p", handle<mount_9p>},     {"virtiofs", handle<mount_virtiofs>}, {"tmpfs", handle<mount_tmpfs>},
-      {"bind", handle<mount_bind>}, {"overlay", handle<mount_overlay>},   {"block", handle<mount_block>},
+      {"9p", handle<mount_9p>},         {"virtiofs", handle<mount_virtiofs>},
+      {"tmpfs", handle<mount_tmpfs>},   {"hugetlbfs", handle<mount_hugetlbfs>},
+      {"folder", handle<mount_folder>}, {"share", handle<enter_share>},
+      {"bind", handle<mount_bind>},     {"overlay", handle<mount_overlay>},
+      {"block", handle<mount_block>},
   };
   return table;
 }
@@ -182,19 +253,22 @@ void Storages::mount(const v1::Storage& storage) {
       throw;
     }
     order_.push_back(storage.mount_point());
+    if (storage.driver() == "block") disks_.insert(storage.mount_point());
   }
   ++users_[storage.mount_point()];
 }
 
 void Storages::mount_now(const v1::Storage& storage) {
-  const auto phase = timeline_.phase("mount", storage.mount_point());
+  const bool is_there = storage.driver() == "share";
+  std::optional<Timeline::Scope> phase;
+  if (!is_there) phase.emplace(timeline_, "mount", storage.mount_point());
   const auto handler = handlers().find(storage.driver());
   if (handler == handlers().end()) {
     throw Error(Code::invalid_argument,
                 "storage driver " + quoted(storage.driver()) + " is unknown to this guest");
   }
   const auto options = parse_mount_options({storage.options().begin(), storage.options().end()});
-  make_folders(storage.mount_point());
+  if (!is_there) make_folders(storage.mount_point());
   handler->second(modules_, storage, options);
   if (options.propagation != 0 &&
       ::mount(nullptr, storage.mount_point().c_str(), nullptr, options.propagation, nullptr) < 0) {
@@ -208,13 +282,26 @@ void Storages::unmount(const std::string& mount_point) {
   if (found == users_.end() || --found->second > 0) return;
   users_.erase(found);
   std::erase(order_, mount_point);
+  const auto pages = huge_pages_of(mount_point);
+  unmount_now(mount_point);
+  pages.give_back();
+}
+
+// A disk may be taken away, or the VM be ended, as soon as this returns: what was written is on it then, also
+// when a process still keeps the file system busy.
+void Storages::unmount_now(const std::string& mount_point) {
+  if (disks_.erase(mount_point) != 0) {
+    if (const UniqueFd fd(::open(mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); fd)
+      ::syncfs(fd.get());
+    if (::umount2(mount_point.c_str(), 0) == 0) return;
+  }
   ::umount2(mount_point.c_str(), MNT_DETACH);
 }
 
 void Storages::unmount_all() {
   const std::lock_guard lock(mutex_);
   for (auto point = order_.rbegin(); point != order_.rend(); ++point)
-    ::umount2(point->c_str(), MNT_DETACH);
+    unmount_now(*point);
   order_.clear();
   users_.clear();
 }

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,16 +33,18 @@ public:
 
   void mount(const v1::Storage& storage);       // throws Error
   void unmount(const std::string& mount_point); // a busy one is detached
-  void unmount_all();
+  void unmount_all();                           // the last first
 
 private:
   void mount_now(const v1::Storage& storage);
+  void unmount_now(const std::string& mount_point);
 
   Modules& modules_;
   Timeline& timeline_;
   std::mutex mutex_;
   std::map<std::string, unsigned> users_; // by mount point
   std::vector<std::string> order_;
+  std::set<std::string> disks_; // mount points of file systems whose only copy of what was written is here
 };
 
 } // namespace nacre::agent

@@ -213,8 +213,27 @@ v1::Network AgentClient::list_network(Milliseconds deadline) {
       .network();
 }
 
+v1::StatFileSystemReply AgentClient::stat_file_system(const std::string& path, Milliseconds deadline) {
+  v1::StatFileSystemRequest request;
+  request.set_path(path);
+  return call<v1::StatFileSystemReply>(*transport_, "StatFileSystem", request, deadline,
+                                       "look at a file system of the guest");
+}
+
+void AgentClient::update_folder(const v1::UpdateFolderRequest& request, Milliseconds deadline) {
+  call<v1::UpdateFolderReply>(*transport_, "UpdateFolder", request, deadline,
+                              "carry changes of a folder into the guest");
+}
+
 void AgentClient::add_storages(const v1::AddStoragesRequest& request, Milliseconds deadline) {
   call<v1::AddStoragesReply>(*transport_, "AddStorages", request, deadline, "mount storages in the guest");
+}
+
+v1::FindDevicesReply AgentClient::find_devices(const v1::FindDevicesRequest& request, Milliseconds deadline) {
+  const auto* operation = "find the guest's devices";
+  auto reply = call<v1::FindDevicesReply>(*transport_, "FindDevices", request, deadline, operation);
+  if (reply.numbers_size() != request.devices_size()) throw unreadable_answer(operation, {});
+  return reply;
 }
 
 v1::OnlineResourcesReply AgentClient::online_resources(std::uint32_t vcpus, bool memory,

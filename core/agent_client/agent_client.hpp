@@ -50,6 +50,8 @@ public:
   void start_container(const std::string& container_id, Milliseconds deadline);
   void remove_container(const std::string& container_id, bool force, Milliseconds deadline);
   void update_container(const std::string& container_id, const std::string& resources, Milliseconds deadline);
+  v1::StatFileSystemReply stat_file_system(const std::string& path, Milliseconds deadline);
+  void update_folder(const v1::UpdateFolderRequest& request, Milliseconds deadline);
   void pause_container(const std::string& container_id, Milliseconds deadline);
   void resume_container(const std::string& container_id, Milliseconds deadline);
   v1::StatsContainerReply stats_container(const std::string& container_id, Milliseconds deadline);
@@ -63,6 +65,8 @@ public:
   void update_network(const v1::Network& network, Milliseconds deadline);
   v1::Network list_network(Milliseconds deadline);
   void add_storages(const v1::AddStoragesRequest& request, Milliseconds deadline);
+  // The numbers are as many as the devices.
+  v1::FindDevicesReply find_devices(const v1::FindDevicesRequest& request, Milliseconds deadline);
   v1::OnlineResourcesReply online_resources(std::uint32_t vcpus, bool memory, Milliseconds deadline);
   v1::GetGuestDetailsReply guest_details(Milliseconds deadline);
   v1::GetTimelineReply timeline(Milliseconds deadline);

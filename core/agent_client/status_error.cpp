@@ -85,7 +85,12 @@ std::string clean_guest_words(std::string_view words) {
 Error to_error(const RpcStatus& status, std::string_view operation, std::string_view object) {
   Error error(code_of(status.code), operation, object);
   const std::string words = clean_guest_words(status.message);
-  if (!words.empty()) error.because(words);
+  if (!words.empty())
+    error.because(words);
+  else if (error.code() ==
+           ErrorCode::unimplemented) // gRPC's own answer for a call that its server does not know
+    error.because("the guest's agent does not know how")
+        .hint("install the guest image of this version of Nacre");
   return error;
 }
 

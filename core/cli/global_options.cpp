@@ -37,7 +37,7 @@ std::string absolute_path(const std::string& path) {
 CommandLine global_grammar() {
   CommandLine line("[FLAGS] VERB ...", "Runs OCI containers, each in a virtual machine of its own.");
   line.help_with(program_help_text);
-  line.value("root", "DIR", "folder for the state of containers (default /run/nacre)");
+  line.value("root", "DIR", "state of containers (default /run/nacre)");
   line.value("config", "FILE", "configuration instead of the default ones");
   line.value("log", "FILE", "also write errors to this file");
   line.value("log-format", "text|json", "text is the default");

@@ -31,6 +31,7 @@ constexpr Verb verbs[] = {
     {"debug-console", "a shell in the guest", debug_console_grammar, verb_debug_console},
     {"env", "facts for a bug report", env_grammar, verb_env},
     {"plugin", "list, show, verify", plugin_grammar, verb_plugin},
+    {"volume", "hand a disk over", volume_grammar, verb_volume},
     {"timeline", "where a start's time went", timeline_grammar, verb_timeline},
 };
 

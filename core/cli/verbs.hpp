@@ -28,6 +28,7 @@ int verb_spec(const GlobalOptions& options);
 int verb_start(const GlobalOptions& options);
 int verb_state(const GlobalOptions& options);
 int verb_timeline(const GlobalOptions& options);
+int verb_volume(const GlobalOptions& options);
 int verb_update(const GlobalOptions& options);
 
 // What each understands.
@@ -54,6 +55,7 @@ CommandLine spec_grammar();
 CommandLine start_grammar();
 CommandLine state_grammar();
 CommandLine timeline_grammar();
+CommandLine volume_grammar();
 CommandLine update_grammar();
 
 // Parses everything, runs the verb, reports errors. The whole program but for main().

@@ -142,6 +142,11 @@ void Config::read_runtime(Problems& problems) {
   runtime_.enable_debug = runtime_table_.boolean("enable_debug");
   runtime_.disable_guest_seccomp = runtime_table_.boolean("disable_guest_seccomp");
   runtime_.guest_sysctls = runtime_table_.list("guest_sysctls");
+  runtime_.relayed_sockets = runtime_table_.list("relayed_sockets");
+  for (const auto& pattern : runtime_.relayed_sockets)
+    if (!pattern.starts_with("/"))
+      problems.add(runtime_table_.origin("relayed_sockets"),
+                   "\"relayed_sockets\" in [runtime] holds \"" + pattern + "\", which is no absolute path");
   runtime_.annotations_file = runtime_table_.string("annotations_file");
   if (!runtime_.annotations_file.empty() && runtime_.annotations_file.front() != '/')
     problems.add(runtime_table_.origin("annotations_file"),

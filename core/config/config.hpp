@@ -26,7 +26,8 @@ struct RuntimeOptions {
   std::string extra_plugin_dir;       // searched before the installed folder; "" for none
   bool enable_debug = false;          // debug lines in the log
   bool disable_guest_seccomp = false; // the spec's linux.seccomp is not given to the guest
-  StringList guest_sysctls; // of the guest's kernel, that containers may set; "vm.*" for all that begin so
+  StringList guest_sysctls;   // of the guest's kernel, that containers may set; "vm.*" for all that begin so
+  StringList relayed_sockets; // of the host's, that containers may have as mounts: glob patterns of paths
   Origin hypervisor_origin, network_origin, storage_origin;
   std::string annotations_file; // where a container finds its annotations; "": nowhere, else an absolute path
 };

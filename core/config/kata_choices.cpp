@@ -226,7 +226,7 @@ private:
     if (share == "none") {
       names = {"block"};
       if (!installed("storage", "block"))
-        why += ", and there is no plugin \"block\" yet: no container can be made before it is installed";
+        why += ", and the plugin \"block\" is not installed: no container can be made before it is";
     } else if (wanted && installed("storage", "block")) {
       names.insert(names.begin(), "block");
     }
@@ -236,7 +236,7 @@ private:
     else if (disabled && wanted && names.front() != "block")
       problems_.note(disabled->key_origin,
                      said("disable_block_device_use") +
-                         ": there is no plugin \"block\" yet; a mounted disk is shared as a folder");
+                         ": the plugin \"block\" is not installed; a mounted disk is shared as a folder");
   }
 
   std::string said(const std::string& key) const { return "\"" + key + "\" in [" + table_name_ + "]"; }

@@ -8,6 +8,7 @@ using enum OptionType;
 using enum KataFate;
 
 constexpr std::string_view virtio_fs = "virtio-fs";
+constexpr std::string_view block = "block";
 constexpr std::string_view disks_by_plugin =
     "how a disk is attached and served is the affair of the storage and the hypervisor plugin";
 constexpr std::string_view no_rate_limits =
@@ -34,15 +35,15 @@ constexpr KataKey keys[] = {
 
     // Disks.
     {"disable_block_device_use", boolean, chosen, ""},
-    {"block_device_driver", string, mapped, R"("")", disks_by_plugin},
-    {"block_device_aio", string, mapped, R"("")", disks_by_plugin, "="},
-    {"block_device_cache_set", boolean, refused, "false", {}, "="},
-    {"block_device_cache_direct", boolean, refused, "false", {}, "="},
-    {"block_device_cache_noflush", boolean, refused, "false", {}, "="},
-    {"block_device_logical_sector_size", integer, refused, "0", {}, "blk_logical_sector_size"},
-    {"block_device_physical_sector_size", integer, refused, "0", {}, "blk_physical_sector_size"},
-    {"queue_size", integer, mapped, "0|128", disks_by_plugin, "block_device_queue_size"},
-    {"num_queues", integer, mapped, "0|1", disks_by_plugin, "block_device_num_queues"},
+    {"block_device_driver", string, moved, R"("")", block},
+    {"block_device_aio", string, moved, R"("")", block, "="},
+    {"block_device_cache_set", boolean, moved, "false", block, "="},
+    {"block_device_cache_direct", boolean, moved, "false", block, "="},
+    {"block_device_cache_noflush", boolean, moved, "false", block, "="},
+    {"block_device_logical_sector_size", integer, moved, "0", block, "blk_logical_sector_size"},
+    {"block_device_physical_sector_size", integer, moved, "0", block, "blk_physical_sector_size"},
+    {"queue_size", integer, moved, "0", block, "block_device_queue_size"},
+    {"num_queues", integer, moved, "0|1", block, "block_device_num_queues"},
     {"enable_iothreads", boolean, mapped, "false", disks_by_plugin, "="},
     {"indep_iothreads", integer, mapped, "0", disks_by_plugin, "="},
     {"disk_rate_limiter_bw_max_rate", integer, refused, "0", no_rate_limits},

@@ -37,6 +37,13 @@ const Schema& runtime_schema() {
        {},
        {},
        "Sysctls of the guest's kernel that a container may set; a last * stands for any ending"},
+      {"relayed_sockets",
+       OptionType::string_list,
+       StringList{},
+       {},
+       {},
+       "Unix sockets of the host that containers may have as mounts, connected to from inside: glob patterns "
+       "for the whole of the path, links resolved"},
       {"annotations_file",
        OptionType::string,
        "",

@@ -156,6 +156,11 @@ Record stop_unit(const std::string& unit) {
   return to_record("stop_unit", undo);
 }
 
+bool ends_process(const Record& record) {
+  CoreUndo change;
+  return record.kind == core_kind && change.ParseFromString(record.bytes) && change.has_kill_process();
+}
+
 void undo_core(const Record& record) {
   CoreUndo change;
   if (record.kind != core_kind || !change.ParseFromString(record.bytes))

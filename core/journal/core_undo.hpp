@@ -20,6 +20,9 @@ Record remove_folder(const std::string& path, bool with_content);
 Record unmount(const std::string& path);
 Record stop_unit(const std::string& unit); // a transient unit of systemd
 
+// Whether taking it back ends a process.
+bool ends_process(const Record& record);
+
 // Takes one change back; that it was never made, or is undone already, is fine. Throws Error when it cannot.
 //   kill_process   only if pid and start ticks are those of the record; waits until it has ended
 //   remove_cgroup  with kill_members: kills what is left in it (never the caller), waits, removes it and

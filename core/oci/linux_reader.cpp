@@ -112,6 +112,8 @@ Resources read_resources(const Field& field) {
   out.cpuset_cpus = cpu.member("cpus").text();
   out.cpuset_mems = cpu.member("mems").text();
   out.pids_limit = field.member("pids").member("limit").maybe_integer(-1, max_int);
+  for (const auto& item : field.member("hugepageLimits").items())
+    out.huge_page_limits[item.member("pageSize").text()] = item.member("limit").whole();
   return out;
 }
 

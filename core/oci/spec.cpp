@@ -38,6 +38,10 @@ json::object parse_object(std::string_view text, const std::string& name) {
     throw Error(ErrorCode::invalid_argument, name)
         .because("ends in the middle of its JSON")
         .hint("write it anew");
+  if (failure && consumed < text.size() && (text[consumed] & 0x80) != 0)
+    throw Error(ErrorCode::invalid_argument, name)
+        .because("has a byte that is not UTF-8, as JSON must be, at " + place_of(text, consumed))
+        .hint("write it in UTF-8; a file whose name is not can be mounted only with its folder");
   if (failure)
     throw Error(ErrorCode::invalid_argument, name)
         .because("is not valid JSON: " + failure.message() + " at " + place_of(text, consumed));

@@ -107,7 +107,8 @@ struct Resources {
   std::optional<std::uint64_t> cpu_shares;
   std::string cpuset_cpus; // "0-3,7"
   std::string cpuset_mems;
-  std::optional<std::int64_t> pids_limit; // -1 or 0: unlimited
+  std::optional<std::int64_t> pids_limit;                // -1 or 0: unlimited
+  std::map<std::string, std::uint64_t> huge_page_limits; // by size of page, "2MB": bytes
 };
 
 struct Linux {

@@ -23,6 +23,12 @@ struct SpawnRequest {
     UniqueFd fd;
     std::uint32_t target = 0; // its number in the new process, 3 or above
   };
+  struct Mount {
+    std::string target;
+    UniqueFd tree;      // a detached mount; none: a new file system
+    std::string fstype; // of a new one
+    std::string data;
+  };
   std::string plugin;            // who asks: "hypervisor/qemu"
   std::string role;              // "vmm", "virtiofsd", "passt"
   std::vector<std::string> argv; // argv[0] is an absolute path
@@ -30,6 +36,7 @@ struct SpawnRequest {
   std::vector<Passed> fds;
   UniqueFd netns; // empty: an empty namespace of the pod's own
   bool in_pod_mounts = false;
+  std::vector<Mount> mounts; // in a mount namespace of its own
 };
 
 struct SpawnedProcess {
@@ -37,11 +44,19 @@ struct SpawnedProcess {
   int pidfd = -1; // borrowed: duplicated at once for the plugin
 };
 
+// How a process ended that was run to its end.
+struct EndedProcess {
+  int status = 0;    // as waitpid(2) gives it
+  std::string words; // the end of what it wrote
+};
+
 struct HostEnvironment {
   std::function<void(LogLevel level, const std::string& plugin, std::string_view text)>
       log; // empty: nobody listens
   // Returns when the exec has succeeded. Empty: plugins cannot spawn (probe, undo).
   std::function<SpawnedProcess(const Limits& limits, SpawnRequest request)> spawn;
+  // Returns when the process has ended. Empty as `spawn`.
+  std::function<EndedProcess(const Limits& limits, SpawnRequest request)> run;
   std::function<void(int pid, int signal)> signal_process;
   std::function<void(const std::string& plugin, const std::string& name, double value)>
       metric;                          // may be empty

@@ -3,8 +3,6 @@
 #include "base/error.hpp"
 #include "plugin/netns_call.hpp"
 
-#include <nacre/sdk/boundary.hpp>
-
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -52,6 +50,26 @@ std::vector<std::string> strings(const char* const* first, std::uint32_t count) 
   return {first, first + count};
 }
 
+std::vector<SpawnRequest::Mount> mounts_of(const nacre_spawn& raw, sdk::ReceivedFds& fds) {
+  require(raw.mount_count == 0 || raw.mounts != nullptr, "a list of mounts is missing");
+  std::vector<SpawnRequest::Mount> mounts;
+  for (std::uint32_t i = 0; i < raw.mount_count; ++i) {
+    const auto mount = sdk::received(raw.mounts[i], "a mount");
+    mounts.push_back(
+        {NACRE_SDK_GET(mount, target), {}, NACRE_SDK_GET(mount, fstype), NACRE_SDK_GET(mount, data)});
+    require(mounts.back().target.starts_with('/'), "a mount's target must be an absolute path");
+    if (mount.fd >= 0)
+      mounts.back().tree = UniqueFd(fds.take(static_cast<std::uint32_t>(mount.fd)).release());
+  }
+  return mounts;
+}
+
+bool names_tree(const nacre_spawn& raw, std::uint32_t fd) {
+  for (std::uint32_t i = 0; i < raw.mount_count; ++i)
+    if (raw.mounts[i]->fd == static_cast<std::int32_t>(fd)) return true;
+  return false;
+}
+
 SpawnRequest request_of(const nacre_spawn& raw, sdk::ReceivedFds& fds, std::uint32_t fd_count) {
   SpawnRequest request;
   request.role = NACRE_SDK_GET(raw, role);
@@ -61,7 +79,9 @@ SpawnRequest request_of(const nacre_spawn& raw, sdk::ReceivedFds& fds, std::uint
           "argv[0] of a spawn must be an absolute path");
   require(!request.role.empty(), "a spawn needs a role");
   require(fd_count == 0 || raw.target_fds != nullptr, "a spawn needs a target for each descriptor");
+  request.mounts = mounts_of(raw, fds);
   for (std::uint32_t i = 0; i < fd_count; ++i) {
+    if (names_tree(raw, i)) continue;
     require(raw.target_fds[i] >= 3, "a spawn's descriptors start at 3");
     request.fds.push_back({UniqueFd(fds.take(i).release()), raw.target_fds[i]});
   }
@@ -70,6 +90,12 @@ SpawnRequest request_of(const nacre_spawn& raw, sdk::ReceivedFds& fds, std::uint
         UniqueFd(check_errno(::fcntl(raw.netns_fd, F_DUPFD_CLOEXEC, 3), "keep a network namespace"));
   request.in_pod_mounts = raw.in_pod_mounts != 0;
   return request;
+}
+
+Limits limits_of(const nacre_call* call) {
+  if (call == nullptr) return {};
+  const auto raw = sdk::received(call, "the call");
+  return {raw.deadline_ns, raw.cancel_fd};
 }
 
 std::vector<UniqueFd> open_tap(const std::string& name, std::uint32_t flags, std::uint32_t queues) {
@@ -106,15 +132,8 @@ struct HostServices::Entries {
       auto& self = of(context);
       sdk::ReceivedFds received_fds(fds);
       if (!self.environment_->spawn) not_here("spawn a process");
-      SpawnRequest request =
-          request_of(sdk::received(plan, "the process"), received_fds, fds == nullptr ? 0 : fds->count);
-      request.plugin = self.plugin_->label();
-      Limits limits;
-      if (call != nullptr) {
-        const auto raw = sdk::received(call, "the call");
-        limits = {raw.deadline_ns, raw.cancel_fd};
-      }
-      const SpawnedProcess process = self.environment_->spawn(limits, std::move(request));
+      const SpawnedProcess process =
+          self.environment_->spawn(limits_of(call), self.request(plan, received_fds, fds));
       nacre_process answer{sizeof answer, process.pid, -1, 0};
       if (process.pidfd >= 0) {
         UniqueFd kept(check_errno(::fcntl(process.pidfd, F_DUPFD_CLOEXEC, 3), "keep a process"));
@@ -123,6 +142,21 @@ struct HostServices::Entries {
         self.pidfds_.push_back(std::move(kept));
       }
       sdk::deliver(ret, answer);
+    });
+  }
+
+  static std::int32_t run(void* context, const nacre_call* call, const nacre_spawn* plan,
+                          const nacre_fds* fds, std::int32_t* ret_status, char* ret_words,
+                          std::uint64_t capacity, nacre_error* error) noexcept {
+    return guard(error, [&] {
+      auto& self = of(context);
+      sdk::ReceivedFds received_fds(fds);
+      if (!self.environment_->run) not_here("run a process");
+      require(ret_status != nullptr, "no place for the process's status");
+      const EndedProcess ended =
+          self.environment_->run(limits_of(call), self.request(plan, received_fds, fds));
+      *ret_status = ended.status;
+      if (ret_words != nullptr) sdk::copy_text(ret_words, capacity, ended.words);
     });
   }
 
@@ -220,6 +254,15 @@ HostServices::HostServices(HostEnvironment& environment, const Plugin& plugin)
   raw_.journal_add = Entries::journal_add;
   raw_.journal_done = Entries::journal_done;
   raw_.metric = Entries::metric;
+  raw_.run = Entries::run;
+}
+
+SpawnRequest HostServices::request(const nacre_spawn* plan, sdk::ReceivedFds& received,
+                                   const nacre_fds* fds) const {
+  SpawnRequest request =
+      request_of(sdk::received(plan, "the process"), received, fds == nullptr ? 0 : fds->count);
+  request.plugin = plugin_->label();
+  return request;
 }
 
 void HostServices::warn(std::string_view text) const noexcept {

@@ -5,6 +5,7 @@
 #include "plugin/loader.hpp"
 
 #include <nacre/plugin/host_api.h>
+#include <nacre/sdk/boundary.hpp>
 
 #include <mutex>
 #include <vector>
@@ -23,6 +24,7 @@ public:
 
 private:
   struct Entries; // the C functions
+  SpawnRequest request(const nacre_spawn* plan, sdk::ReceivedFds& received, const nacre_fds* fds) const;
 
   HostEnvironment* environment_;
   const Plugin* plugin_;

@@ -35,6 +35,21 @@ bool hot_adds(const Offer& offer, std::uint32_t kind) {
   return (offer.device_capabilities(kind) & NACRE_DEV_HOT_ADD) != 0;
 }
 
+// The first takes every folder and file, so another one would only cost the guest a device.
+void require_one_share(const std::vector<Need>& needs) {
+  const Need* first = nullptr;
+  for (const Need& need : needs) {
+    if (!need.shares_folders) continue;
+    if (first)
+      throw Error(ErrorCode::failed_precondition, "plan the VM")
+          .because(label(first->party) + " and " + label(need.party) +
+                   " both share folders, and the first one takes them all")
+          .hint("take one of them out of [runtime] storage" +
+                (need.party.place.empty() ? "" : " (" + need.party.place + ")"));
+    first = &need;
+  }
+}
+
 } // namespace
 
 std::string device_kind_name(std::uint32_t kind) {
@@ -60,6 +75,7 @@ std::string device_kind_name(std::uint32_t kind) {
 
 Plan make_plan(const Offer& offer, const std::vector<Need>& needs) {
   Plan plan;
+  require_one_share(needs);
   for (const Need& need : needs) {
     require_kinds(offer, need, need.devices.cold_kinds, NACRE_DEV_COLD_ADD, "there at boot");
     require_kinds(offer, need, need.devices.hot_kinds, NACRE_DEV_HOT_ADD, "added while the VM runs");
@@ -81,11 +97,12 @@ Offer offer_of(Vm& vm, std::string place) {
 Need need_of(Storage& storage, std::string place) {
   return {{Kind::storage, storage.plugin().name(), std::move(place)},
           storage.needs(),
-          storage.plugin().has(NACRE_ST_SHARED_RAM)};
+          storage.plugin().has(NACRE_ST_SHARED_RAM),
+          storage.plugin().has(NACRE_ST_SHARES_FOLDERS)};
 }
 
 Need need_of(Network& network, std::string place) {
-  return {{Kind::network, network.plugin().name(), std::move(place)}, network.needs(), false};
+  return {{Kind::network, network.plugin().name(), std::move(place)}, network.needs(), false, false};
 }
 
 } // namespace nacre::plugin

@@ -30,7 +30,8 @@ struct Offer {
 struct Need {
   Party party;
   sdk::DeviceNeeds devices;
-  bool shared_ram = false; // NACRE_ST_SHARED_RAM
+  bool shared_ram = false;     // NACRE_ST_SHARED_RAM
+  bool shares_folders = false; // NACRE_ST_SHARES_FOLDERS
 };
 
 struct Plan {

@@ -7,6 +7,7 @@
 #include "sandbox/mirrors.hpp"
 #include "sandbox/process.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <atomic>
@@ -22,12 +23,16 @@ struct Container {
   std::string bundle;
   std::string state_dir; // "": no state.json is kept
   oci::Hooks hooks;
-  std::uint32_t listen_fds = 0; // CreateRequest's
-  std::string linux_section;    // of the guest's config.json: security plugins see it again at each exec
+  std::uint32_t listen_fds = 0;    // CreateRequest's
+  boost::json::array device_rules; // as the engine wrote them, with the host's numbers
+  std::string linux_section;       // of the guest's config.json: security plugins see it again at each exec
   std::shared_ptr<GuestProcess> first;
   oci::PodMembership pod;
   std::atomic<std::uint32_t> guest_pid = 0; // of its first process, as the guest says; 0: none yet
   std::unique_ptr<Mirrors> mirrors;         // set once the pod has its cgroup
+
+  std::map<std::string, std::string>
+      direct_volumes; // path on the host -> in the guest; set before it is created
 
   struct Exec {
     std::shared_ptr<GuestProcess> process;

@@ -6,6 +6,7 @@
 #include "base/process_identity.hpp"
 #include "launch/holder_protocol.hpp"
 #include "oci/file_io.hpp"
+#include "sandbox/device_rules.hpp"
 #include "sandbox/guest_sysctls.hpp"
 #include "sandbox/hook_places.hpp"
 #include "sandbox/host_hooks.hpp"
@@ -122,7 +123,12 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       load_plugins(spec);
       make_journal();
     }
-    auto document = admit(*container, spec); // what is refused here costs no virtual machine
+    // What is refused here costs no virtual machine.
+    auto choices = choose_mounts(spec, request.bundle);
+    auto document = admit(*container, spec, choices);
+    const auto devices = admit_devices(spec, choices);
+    MadeInGuest made;
+    made.sockets = choose_sockets(choices, config->runtime().relayed_sockets);
     if (is_first) {
       prepare_pod(request, spec, *holder);
     } else {
@@ -130,19 +136,32 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       require_same_network(*holder);
       cgroup->join(holder->pid());
     }
+    limit_block_io(spec);
     container->first->take_holder(std::move(holder));
     add_mirrors(*container);
     {
       const std::lock_guard lock(mutex);
       containers[container->id] = container;
     }
-    // The rest happens while the guest boots, unless NICs cannot be added to it then: hooks make links.
-    if (is_first && plan.nics_hot_add) start_vm(spec);
-    const auto choices = choose_mounts(spec, request.bundle);
+    // The rest happens while the guest boots, unless NICs (hooks make links) or disks cannot be added to it
+    // then.
+    const bool boots_at_once = plan.nics_hot_add && plan.disks_hot_add;
+    if (is_first && boots_at_once) start_vm(spec);
+    copy_folders(*container, choices, made);
+    auto root_device = std::move(request.root_device);
+    if (root_device &&
+        spec.root.path != request.bundle + "/rootfs") { // the file system is a part of its root only
+      root_device->mount();
+      root_device.reset();
+    }
     const auto attached = [&] {
       const auto phase = timeline.phase("rootfs", container->id);
-      return storage->attach(container->id, spec, choices);
+      auto paths = storage->attach(container->id, spec, choices, root_device);
+      attach_devices(container->id, devices);
+      return paths;
     }();
+    for (const auto& notice : attached.notices)
+      log(LogLevel::warning, "container " + container->id + ": " + notice);
     {
       const auto phase = timeline.phase("hooks", container->id);
       const std::string state = hook_state(*container, oci::Status::creating);
@@ -151,7 +170,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
                 vm->ended_fd());
     }
     container->first->require_holder();
-    if (is_first && !plan.nics_hot_add) start_vm(spec);
+    if (is_first && !boots_at_once) start_vm(spec);
     if (plan.runs_guest) {
       {
         const auto phase = timeline.phase("network");
@@ -164,7 +183,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
         create_guest_sandbox(spec);
       }
       serve_dns(spec);
-      create_in_guest(*container, spec, std::move(document), attached, choices);
+      create_in_guest(*container, spec, std::move(document), attached, choices, devices, std::move(made));
     }
     container->first->require_holder();
     write_state(*container, oci::Status::created);
@@ -181,10 +200,11 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
       containers.erase(request.container_id);
     }
     container->first->lost(255);
-    if (is_first)
-      remove_pod();
-    else if (storage)
-      storage->detach(request.container_id);
+    if (is_first) remove_pod();
+    forget_volumes(*container);
+    if (sockets) sockets->drop(request.container_id);
+    if (folders) folders->drop(request.container_id);
+    if (storage) storage->detach(request.container_id);
     run_poststop(*container);
     end_start();
     throw reported;
@@ -192,6 +212,15 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   end_start();
   if (is_first && network_watch) network_watch->arm();
   return container;
+}
+
+// The containers of a pod share its cgroup: of two that name the same limit, the later one's is in force.
+void Sandbox::Impl::limit_block_io(const oci::Spec& spec) {
+  const auto* linux_section = spec.document.if_contains("linux");
+  const auto* resources = linux_section && linux_section->is_object()
+                              ? linux_section->get_object().if_contains("resources")
+                              : nullptr;
+  if (resources && resources->is_object()) cgroup->limit(BlockIo(resources->get_object()));
 }
 
 // Whoever starts a container takes the end of the VM meanwhile upon himself: the others are told now.
@@ -225,7 +254,8 @@ std::vector<NamespaceOwner> Sandbox::Impl::namespace_owners() const {
   return owners;
 }
 
-boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& spec) {
+boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& spec,
+                                         const std::vector<GuestMountChoice>& choices) {
   GuestSpecOptions spec_options;
   spec_options.container_id = container.id;
   spec_options.seccomp = !config->runtime().disable_guest_seccomp;
@@ -238,7 +268,7 @@ boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& 
   };
   spec_options.listen_fds = container.listen_fds;
   spec_options.create_hooks = !spec.hooks.create_container.empty();
-  for (const auto& limit : limits_without_effect(spec))
+  for (const auto& limit : limits_without_effect(spec, has_huge_pages(choices)))
     log(LogLevel::warning, "container " + container.id + ": linux.resources." + limit + "; it has no effect");
   require_promised_label(spec);
   auto document = make_guest_spec(spec, spec_options);
@@ -247,6 +277,7 @@ boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& 
   if (const auto& cpus = spec.linux.resources.cpuset_cpus; !cpus.empty())
     guest_cpus(cpus, {host_cpus(), 1}); // how many the guest has is known later
   guest_sysctls = take_guest_sysctls(document["linux"].as_object(), config->runtime().guest_sysctls, !vm);
+  container.device_rules = device_rules(spec.document);
   container.linux_section = boost::json::serialize(document["linux"]);
   if (const auto* limits = document["linux"].as_object().if_contains("resources");
       limits && limits->is_object())
@@ -256,21 +287,28 @@ boost::json::object Sandbox::Impl::admit(Container& container, const oci::Spec& 
 
 void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec, boost::json::object document,
                                     PodStorage::Attached attached,
-                                    const std::vector<GuestMountChoice>& choices) {
+                                    const std::vector<GuestMountChoice>& choices,
+                                    const std::vector<DeviceChoice>& devices, MadeInGuest made) {
   const auto phase = timeline.phase("container", container.id);
   agent_client::v1::CreateContainerRequest request;
   if (!spec.hooks.create_container.empty())
     *request.mutable_create_hooks() = lend_to_hooks(container, spec, attached);
+  describe(made, request, attached.paths);
+  note_volumes(container, choices, attached.paths);
   set_guest_paths(document, spec, choices, attached.paths);
   if (const auto& path = config->runtime().annotations_file; !path.empty())
     *request.add_files() = show_annotations(document, spec, container.id, path);
+  describe_devices(container.id, devices, document, request);
   const auto connected = need_agent();
   if (const auto& cpus = spec.linux.resources.cpuset_cpus; !cpus.empty())
     set_cpus(document, guest_cpus(cpus, count_cpus(*connected)));
   request.set_container_id(container.id);
   request.set_spec(boost::json::serialize(document));
+  storage->name_devices(attached.storages);
   for (const auto& mount : attached.storages)
     *request.add_storages() = mount;
+  for (const auto& file : attached.files)
+    *request.add_files() = file;
   request.set_terminal(container.first->terminal());
   request.set_has_stdin(container.first->has_stdin());
   auto [rows, columns] = container.first->rows_and_columns();
@@ -289,6 +327,7 @@ void Sandbox::Impl::create_in_guest(Container& container, const oci::Spec& spec,
     throw;
   }
   container.first->connect_stdio(connected);
+  serve(container, std::move(made));
   storage->detach_lent(container.id);
 }
 

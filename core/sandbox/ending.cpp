@@ -8,6 +8,7 @@
 #include "plugin/undo.hpp"
 #include "sandbox/host_hooks.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto remove_deadline = 30s;
-constexpr auto farewell_deadline = 3s; // the guest may sync its disks; a guest that hangs is not waited for
+constexpr auto farewell_deadline = 3s;         // a guest that hangs is not waited for
+constexpr auto disks_farewell_deadline = 120s; // one that has much to write to a slow disk is
 constexpr std::size_t words_limit = 800;
 constexpr std::uint32_t killed_status = 128 + SIGKILL;
 
@@ -141,6 +143,7 @@ void Sandbox::Impl::lose_processes() {
 void Sandbox::Impl::end_vm() noexcept {
   network_watch.reset();
   dns.reset(); // its stream, too, keeps the connection in use
+  sockets.reset();
   std::shared_ptr<agent_client::AgentClient> last;
   {
     const std::lock_guard lock(mutex);
@@ -161,6 +164,7 @@ void Sandbox::Impl::end_vm() noexcept {
   }
   if (vm) vm->stop();
   network_follower.reset(); // what it was doing has failed by now
+  folders.reset();
   if (processes) processes->end_all();
   if (storage) storage->release();
   if (network) network->release();
@@ -267,10 +271,13 @@ ProcessState Sandbox::Impl::delete_container(const std::string& id) {
 
 void Sandbox::Impl::stop_in_guest(const std::string& id, bool last) {
   const auto phase = timeline.phase("stop", id);
+  if (sockets) sockets->drop(id);
+  if (folders) folders->drop(id);
   if (const auto connected = agent()) {
     try {
       if (last)
-        connected->destroy_sandbox(farewell_deadline);
+        connected->destroy_sandbox(storage && storage->has_disks() ? disks_farewell_deadline
+                                                                   : farewell_deadline);
       else
         connected->remove_container(id, true, remove_deadline);
     } catch (const Error& error) {
@@ -296,6 +303,7 @@ void Sandbox::Impl::run_poststop(Container& container) noexcept {
 void Sandbox::Impl::forget_container(Container& container, bool last) {
   const auto phase = timeline.phase("delete", container.id);
   run_poststop(container);
+  forget_volumes(container);
   {
     const std::lock_guard lock(mutex);
     containers.erase(container.id);
@@ -371,7 +379,10 @@ void clean_up_dead_sandbox(const std::string& state_dir) {
     plugin::HostEnvironment environment;
     environment.journal = &journal;
     std::vector<std::string> damaged;
-    for (const auto& record : journal.records(&damaged)) {
+    auto records = journal.records(&damaged);
+    // What a process holds (a disk, a link) cannot be put back before it has ended.
+    std::stable_partition(records.begin(), records.end(), journal::ends_process);
+    for (const auto& record : records) {
       try {
         failpoint("undo." + record.name);
         if (record.kind == journal::core_kind)

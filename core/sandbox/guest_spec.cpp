@@ -1,72 +1,16 @@
 #include "sandbox/guest_spec.hpp"
 
 #include "base/error.hpp"
+#include "sandbox/device_rules.hpp"
 
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <filesystem>
-#include <linux/magic.h>
-#include <optional>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/vfs.h>
 
 namespace nacre::sandbox {
 namespace {
 
 namespace json = boost::json;
-
-bool is_below(std::string_view path, std::string_view folder) {
-  return path == folder ||
-         (path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/');
-}
-
-std::string absolute(const std::string& source, const std::string& bundle) {
-  return source.starts_with("/") ? source : bundle + "/" + source;
-}
-
-// Of a folder on the host that is a file system of its own in memory.
-std::optional<GuestMemory> memory_of(const std::string& source) {
-  struct statfs system {};
-  struct stat folder {
-  }, parent{};
-  if (::statfs(source.c_str(), &system) < 0 || system.f_type != TMPFS_MAGIC ||
-      ::stat(source.c_str(), &folder) < 0 || ::stat((source + "/..").c_str(), &parent) < 0 ||
-      folder.st_dev == parent.st_dev)
-    return std::nullopt;
-  GuestMemory memory;
-  memory.name = std::to_string(folder.st_dev) + "-" + std::to_string(folder.st_ino);
-  memory.bytes = static_cast<std::uint64_t>(system.f_blocks) * static_cast<std::uint64_t>(system.f_bsize);
-  memory.mode = folder.st_mode & 07777;
-  memory.uid = folder.st_uid;
-  memory.gid = folder.st_gid;
-  for (const auto& [flag, name] :
-       {std::pair{ST_NOSUID, "nosuid"}, {ST_NODEV, "nodev"}, {ST_NOEXEC, "noexec"}})
-    if ((static_cast<unsigned long>(system.f_flags) & flag) != 0) memory.options.emplace_back(name);
-  return memory;
-}
-
-// As kubelet names it; what is in it before the first container would be lost.
-bool is_empty_dir_volume(const std::string& source) {
-  return source.find("/kubernetes.io~empty-dir/") != std::string::npos && std::filesystem::is_empty(source);
-}
-
-GuestMountChoice choose(const oci::Mount& mount, const std::string& bundle) {
-  using How = GuestMountChoice::How;
-  if (!mount.is_bind()) return {How::keep, {}, {}};
-  const std::string source = absolute(mount.source, bundle);
-  if (mount.destination == "/dev/shm") {
-    auto memory = memory_of(source);
-    if (memory) return {How::memory, {}, std::move(*memory)};
-  }
-  // The host's own are of no use in another kernel, and no share can carry them.
-  if (is_below(source, "/proc") || is_below(source, "/sys") || is_below(source, "/dev"))
-    return {How::guest_own, {}, {}};
-  if (is_empty_dir_volume(source))
-    if (auto memory = memory_of(source)) return {How::memory, {}, std::move(*memory)};
-  return {How::share, source, {}};
-}
 
 json::object* object_at(json::object& parent, std::string_view key) {
   json::value* value = parent.if_contains(key);
@@ -82,12 +26,8 @@ void edit_mounts(json::object& document, const std::vector<GuestMountChoice>& ch
   auto& mounts = list->as_array();
   for (std::size_t i = 0; i < mounts.size() && i < choices.size(); ++i) {
     auto& mount = mounts[i].as_object();
-    if (choices[i].how == GuestMountChoice::How::memory) {
-      mount["source"] = guest_memory_path(choices[i].memory);
-      mount["type"] = "bind";
-    }
-    if (choices[i].how == GuestMountChoice::How::share) {
-      mount["source"] = paths.mount_sources.at(i);
+    if (i < paths.mount_sources.size() && !paths.mount_sources[i].empty()) {
+      mount["source"] = paths.mount_sources[i];
       mount["type"] = "bind";
       mount.erase("uidMappings"); // the share has the host's numbers
       mount.erase("gidMappings");
@@ -135,27 +75,7 @@ void edit_namespaces(json::object& linux_section, const GuestSpecOptions& option
   *list = std::move(kept);
 }
 
-// A rule that lets everything pass is what engines write for --privileged and `privileged: true`, beside a
-// list of all of the host's devices.
-bool is_privileged(json::object& document) {
-  json::object* linux_section = object_at(document, "linux");
-  json::object* resources = linux_section ? object_at(*linux_section, "resources") : nullptr;
-  const json::value* rules = resources ? resources->if_contains("devices") : nullptr;
-  if (!rules || !rules->is_array()) return false;
-  return std::any_of(rules->as_array().begin(), rules->as_array().end(), [](const json::value& value) {
-    const auto* rule = value.if_object();
-    const auto text = [&](const char* key) {
-      const auto* member = rule->if_contains(key);
-      return member && member->is_string() ? std::string(member->as_string()) : std::string();
-    };
-    const auto* allow = rule ? rule->if_contains("allow") : nullptr;
-    return allow && allow->is_bool() && allow->as_bool() && !rule->contains("major") &&
-           !rule->contains("minor") && (text("type").empty() || text("type") == "a") &&
-           text("access") == "rwm";
-  });
-}
-
-// Its devices are the guest's: crun makes none of its own where /dev is bound.
+// A privileged container's devices are the guest's: crun makes none of its own where /dev is bound.
 void give_guest_devices(json::object& document) {
   document["linux"].as_object().erase("devices");
   json::value* list = document.if_contains("mounts");
@@ -176,7 +96,8 @@ struct LimitWithoutEffect {
 };
 constexpr const char* not_in_version_2 = "the guest's cgroups are of version 2, which has no such limit";
 constexpr const char* of_the_host = "it is about devices of the host's";
-constexpr std::array<LimitWithoutEffect, 13> limits_left_out = {
+constexpr const char* huge_pages_elsewhere = "the guest has huge pages for volumes of them only";
+constexpr std::array<LimitWithoutEffect, 12> limits_left_out = {
     {{"memory", "kernel", not_in_version_2},
      {"memory", "kernelTCP", not_in_version_2},
      {"memory", "disableOOMKiller", not_in_version_2},
@@ -186,13 +107,12 @@ constexpr std::array<LimitWithoutEffect, 13> limits_left_out = {
      {"cpu", "realtimeRuntime", not_in_version_2},
      {"cpu", "realtimePeriod", not_in_version_2},
      {"cpu", "mems", "the guest has memory nodes of its own"},
-     {"blockIO", nullptr, of_the_host},
      {"network", nullptr, not_in_version_2},
      {"rdma", nullptr, of_the_host},
-     {"hugepageLimits", nullptr, "the guest has no huge pages"}}};
+     {"hugepageLimits", nullptr, huge_pages_elsewhere}}};
 
-bool is_about_the_host(std::string_view cgroup_file) {
-  for (const std::string_view controller : {"io.", "cpuset.", "rdma.", "hugetlb."})
+bool is_left_out(std::string_view cgroup_file) {
+  for (const std::string_view controller : {"cpuset.", "rdma.", "hugetlb."})
     if (cgroup_file.starts_with(controller)) return true;
   return false;
 }
@@ -206,19 +126,23 @@ void edit_resources(json::object& linux_section) {
     else if (json::object* section = object_at(*resources, limit.section))
       section->erase(limit.member);
   }
+  resources->erase("blockIO"); // the pod's cgroup on the host has it (block_io.hpp), as it has unified's io.*
   // The sandbox puts the guest's CPUs in their place.
   if (json::object* cpu = object_at(*resources, "cpu")) cpu->erase("cpus");
   if (json::object* unified = object_at(*resources, "unified"))
     for (auto entry = unified->begin(); entry != unified->end();)
-      entry = is_about_the_host(entry->key()) ? unified->erase(entry) : entry + 1;
+      entry =
+          is_left_out(entry->key()) || entry->key().starts_with("io.") ? unified->erase(entry) : entry + 1;
 }
 
-// Engines write these for "no limit".
+// Engines write these for "no limit"; Kubernetes a zero for each size of pages that the host has.
 bool limits_nothing(const json::value& value) {
-  if (value.is_array()) return value.get_array().empty();
+  if (value.is_array())
+    return std::all_of(value.get_array().begin(), value.get_array().end(), limits_nothing);
   if (value.is_object())
-    return std::all_of(value.get_object().begin(), value.get_object().end(),
-                       [](const auto& member) { return limits_nothing(member.value()); });
+    return std::all_of(value.get_object().begin(), value.get_object().end(), [](const auto& member) {
+      return member.key() == "pageSize" || limits_nothing(member.value());
+    });
   return value.is_null() || value == json::value(false) || value == json::value(0);
 }
 
@@ -232,6 +156,14 @@ void edit_linux(json::object& document, const GuestSpecOptions& options) {
   linux_section->erase("personality");
   if (!options.seccomp) linux_section->erase("seccomp");
   if (!options.guest_labels) linux_section->erase("mountLabel");
+}
+
+// crun's own default is private, under which no mount would follow another; this one is runc's.
+void edit_propagation(json::object& document, const oci::Spec& spec) {
+  const bool follows = std::any_of(spec.mounts.begin(), spec.mounts.end(),
+                                   [](const auto& mount) { return follows_mounts(mount.options); });
+  json::object& linux_section = document["linux"].as_object();
+  if (follows && !linux_section.contains("rootfsPropagation")) linux_section["rootfsPropagation"] = "rslave";
 }
 
 void edit_labels(json::object& process, const GuestSpecOptions& options) {
@@ -283,18 +215,7 @@ void tell_listen_fds(json::object& process, std::uint32_t count) {
 
 } // namespace
 
-std::string guest_memory_path(const GuestMemory& memory) {
-  return "/run/nacre/memory/" + memory.name;
-}
-
-std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle) {
-  std::vector<GuestMountChoice> choices;
-  for (const auto& mount : spec.mounts)
-    choices.push_back(choose(mount, bundle));
-  return choices;
-}
-
-std::vector<std::string> limits_without_effect(const oci::Spec& spec) {
+std::vector<std::string> limits_without_effect(const oci::Spec& spec, bool has_huge_page_volume) {
   std::vector<std::string> words;
   json::object document = spec.document;
   json::object* linux_section = object_at(document, "linux");
@@ -305,12 +226,13 @@ std::vector<std::string> limits_without_effect(const oci::Spec& spec) {
     if (value && limit.member)
       value = value->is_object() ? value->get_object().if_contains(limit.member) : nullptr;
     if (!value || limits_nothing(*value)) continue;
+    if (limit.reason == huge_pages_elsewhere && has_huge_page_volume) continue;
     words.push_back(std::string(limit.section) + (limit.member ? "." + std::string(limit.member) : "") +
                     ": " + limit.reason);
   }
   if (const json::object* unified = object_at(*resources, "unified"))
     for (const auto& [file, value] : *unified)
-      if (is_about_the_host(file)) words.push_back("unified." + std::string(file) + ": " + of_the_host);
+      if (is_left_out(file)) words.push_back("unified." + std::string(file) + ": " + of_the_host);
   return words;
 }
 
@@ -318,6 +240,7 @@ json::object make_guest_spec(const oci::Spec& spec, const GuestSpecOptions& opti
   json::object document = spec.document;
   edit_hooks(document, options);
   edit_linux(document, options);
+  edit_propagation(document, spec);
   if (json::object* process = object_at(document, "process")) {
     edit_labels(*process, options);
     tell_listen_fds(*process, options.listen_fds);
@@ -329,7 +252,7 @@ void set_guest_paths(json::object& document, const oci::Spec& spec,
                      const std::vector<GuestMountChoice>& choices, const GuestPaths& paths) {
   document["root"] = {{"path", paths.rootfs}, {"readonly", spec.root.readonly}};
   edit_mounts(document, choices, paths);
-  if (is_privileged(document)) give_guest_devices(document);
+  if (allow_every_device(device_rules(document))) give_guest_devices(document);
 }
 
 json::object make_guest_process(json::object process, const GuestSpecOptions& options) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "oci/spec.hpp"
+#include "sandbox/mount_choice.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -17,35 +18,9 @@
 
 namespace nacre::sandbox {
 
-// A tmpfs of the guest, in place of one of the host's. Containers of a pod that bind the same one of the
-// host's share it.
-struct GuestMemory {
-  std::string name;        // stands for the folder on the host; a file name
-  std::uint64_t bytes = 0; // 0: the kernel's default
-  std::uint32_t mode = 01777, uid = 0, gid = 0;
-  std::vector<std::string> options; // "nosuid", "nodev", "noexec"
-};
-std::string guest_memory_path(const GuestMemory& memory); // where it is mounted in the guest
-
-// What becomes of one entry of `mounts`, in its order.
-struct GuestMountChoice {
-  enum class How {
-    keep,      // the guest makes it as it is written: proc, sysfs, tmpfs, devpts, mqueue, cgroup
-    guest_own, // a bind of something that the guest has itself: /dev, /proc, /sys
-    memory, // a bind of memory of the host's (/dev/shm, an emptyDir of medium Memory): the guest's own memory
-    share,  // a bind of the host's: through a storage plugin
-  };
-  How how = How::keep;
-  std::string host_source; // share: absolute, not resolved
-  GuestMemory memory;
-};
-
-// Looks at the host's files only to know memory of the host's. `bundle`: for relative sources.
-std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle);
-
 struct GuestPaths {
   std::string rootfs;                     // guest path of the container's root
-  std::vector<std::string> mount_sources; // for each entry of `mounts`; "" where it is not `share`
+  std::vector<std::string> mount_sources; // for each entry of `mounts`; "": not of the host
 };
 
 struct GuestSpecOptions {
@@ -60,7 +35,7 @@ struct GuestSpecOptions {
 };
 
 // Limits of `linux.resources` that the guest is not given, each with the reason: "memory.kernel: ...".
-std::vector<std::string> limits_without_effect(const oci::Spec& spec);
+std::vector<std::string> limits_without_effect(const oci::Spec& spec, bool has_huge_page_volume = false);
 
 // All but the paths of files, which are known when a storage plugin has them.
 boost::json::object make_guest_spec(const oci::Spec& spec, const GuestSpecOptions& options);

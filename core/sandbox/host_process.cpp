@@ -5,15 +5,20 @@
 #include "journal/core_undo.hpp"
 #include "launch/proto/plan.pb.h"
 
+#include <nacre/sdk/host.hpp>
+
 #include <csignal>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 
 namespace nacre::sandbox {
 namespace {
 
 constexpr std::size_t output_tail_bytes = 8 * 1024;
+constexpr std::size_t words_limit = 1500;
 
 std::string describe(const launch::ExitStatus& status) {
   if (status.signal != 0) return "was killed by signal " + std::to_string(status.signal);
@@ -34,6 +39,43 @@ void enter(launch::ProcessPlan& plan, std::vector<UniqueFd>& fds, UniqueFd ns) {
   fds.push_back(std::move(ns));
 }
 
+// Nobody else sees them: whatever the namespace is a copy of, its mounts are no peers of ours any more.
+void add_mounts(launch::ProcessPlan& plan, std::vector<UniqueFd>& fds,
+                std::vector<plugin::SpawnRequest::Mount>& mounts) {
+  if (mounts.empty()) return;
+  plan.set_unshare(plan.unshare() | CLONE_NEWNS);
+  const auto add = [&](launch::MountStep::Kind kind, const std::string& target) {
+    auto* step = plan.add_mounts();
+    step->set_kind(kind);
+    step->set_target(target);
+    return step;
+  };
+  add(launch::MountStep::PROPAGATION, "/")->set_flags(MS_REC | MS_PRIVATE);
+  for (auto& mount : mounts) {
+    if (mount.tree) { // makes its target
+      add(launch::MountStep::MOVE_FD, mount.target)->set_fd(static_cast<std::uint32_t>(fds.size()));
+      fds.push_back(std::move(mount.tree));
+      continue;
+    }
+    add(launch::MountStep::MKDIR, mount.target);
+    auto* step = add(launch::MountStep::MOUNT, mount.target);
+    step->set_source(mount.fstype);
+    step->set_fstype(mount.fstype);
+    step->set_data(mount.data);
+    step->set_flags(MS_NOSUID | MS_NODEV);
+  }
+}
+
+bool wait_for_end(int exit_fd, const plugin::Limits& limits) {
+  const nacre_call call{sizeof call, limits.cancel_fd, limits.deadline_ns};
+  try {
+    sdk::Call(&call).wait(exit_fd, POLLIN);
+    return true;
+  } catch (const sdk::Error&) { // too late, or not wanted any more
+    return false;
+  }
+}
+
 UniqueFd duplicate(int fd) {
   return UniqueFd(check_errno(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicate descriptor"));
 }
@@ -47,7 +89,7 @@ HostProcesses::~HostProcesses() {
   end_all();
 }
 
-plugin::SpawnedProcess HostProcesses::spawn(const plugin::Limits&, plugin::SpawnRequest request) {
+std::unique_ptr<HostProcesses::Entry> HostProcesses::start(plugin::SpawnRequest request) {
   auto entry = std::make_unique<Entry>();
   entry->role = request.role;
   entry->output = std::make_unique<TailReader>(loop_, output_tail_bytes);
@@ -73,14 +115,20 @@ plugin::SpawnedProcess HostProcesses::spawn(const plugin::Limits&, plugin::Spawn
   else
     plan.set_unshare(plan.unshare() | CLONE_NEWNET); // a VMM needs no network but its taps
   if (request.in_pod_mounts && pod_mounts_fd_ >= 0) enter(plan, fds, duplicate(pod_mounts_fd_));
+  add_mounts(plan, fds, request.mounts);
   if (confine_) confine_(request, plan);
 
   entry->process = spawner_.spawn(plan, std::move(fds));
+  // The parent-death signal ends it with us; who cleans up after us must wait for that end.
+  if (const auto identity = ProcessIdentity::of(entry->process.pid()))
+    entry->record = journal_.append(journal::kill_process(*identity, request.role));
+  return entry;
+}
+
+plugin::SpawnedProcess HostProcesses::spawn(const plugin::Limits&, plugin::SpawnRequest request) {
+  auto entry = start(std::move(request));
   const int pid = entry->process.pid();
   const plugin::SpawnedProcess spawned{pid, entry->process.pidfd()};
-  // The parent-death signal ends it with us; who cleans up after us must wait for that end.
-  if (const auto identity = ProcessIdentity::of(pid))
-    entry->record = journal_.append(journal::kill_process(*identity, request.role));
   auto& kept = *entry;
   {
     const std::lock_guard lock(mutex_);
@@ -88,6 +136,20 @@ plugin::SpawnedProcess HostProcesses::spawn(const plugin::Limits&, plugin::Spawn
   }
   watch(kept);
   return spawned;
+}
+
+plugin::EndedProcess HostProcesses::run(const plugin::Limits& limits, plugin::SpawnRequest request) {
+  const auto entry = start(std::move(request));
+  const bool ended = wait_for_end(entry->process.exit_fd(), limits);
+  if (!ended) entry->process.signal(SIGKILL);
+  const launch::ExitStatus status = entry->process.wait();
+  if (entry->record != 0) journal_.done(entry->record);
+  if (!ended)
+    throw Error(ErrorCode::deadline_exceeded, "run", entry->role)
+        .because("it was ended: its result came too late or is not wanted any more");
+  entry->output->catch_up();
+  return {status.signal != 0 ? status.signal : status.code << 8,
+          entry->output->tail().last_lines(words_limit)};
 }
 
 void HostProcesses::watch(Entry& entry) {

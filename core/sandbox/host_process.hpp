@@ -41,6 +41,8 @@ public:
 
   // For plugin::HostEnvironment. From any thread.
   plugin::SpawnedProcess spawn(const plugin::Limits& limits, plugin::SpawnRequest request);
+  // Until its end, which nobody is told of but the caller.
+  plugin::EndedProcess run(const plugin::Limits& limits, plugin::SpawnRequest request);
   void signal(int pid, int number);
 
   // What the processes of this role wrote last, for an error's sentence. From any thread.
@@ -65,6 +67,7 @@ private:
     agent_client::IoLoop::Id watch = 0;
     std::string ending;
   };
+  std::unique_ptr<Entry> start(plugin::SpawnRequest request);
   void watch(Entry& entry);
   void ended(int pid);
 

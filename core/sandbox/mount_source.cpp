@@ -1,7 +1,7 @@
 #include "sandbox/mount_source.hpp"
 
 #include "base/error.hpp"
-#include "oci/file_io.hpp"
+#include "sandbox/mount_table.hpp"
 
 #include <nacre/plugin/storage.h>
 
@@ -9,8 +9,8 @@
 #include <climits>
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <sstream>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -33,21 +33,6 @@ std::string name_of(int fd) {
   return length > 0 ? std::string(target, static_cast<std::size_t>(length)) : std::string();
 }
 
-// Field 9 of the mount's line in mountinfo(5): the one after " - ".
-std::string fstype_of(int fd) {
-  struct statx status;
-  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0 || (status.stx_mask & STATX_MNT_ID) == 0)
-    return {};
-  std::istringstream lines(oci::read_file("/proc/self/mountinfo", 16 << 20, "read").value_or(std::string()));
-  const std::string start = std::to_string(status.stx_mnt_id) + " ";
-  for (std::string line; std::getline(lines, line);) {
-    const auto dash = line.find(" - ");
-    if (!line.starts_with(start) || dash == std::string::npos) continue;
-    return line.substr(dash + 3, line.find(' ', dash + 3) - dash - 3);
-  }
-  return {};
-}
-
 } // namespace
 
 MountSource open_mount_source(const std::string& path, const std::string& what) {
@@ -57,7 +42,16 @@ MountSource open_mount_source(const std::string& path, const std::string& what) 
   struct stat status;
   check_errno(::fstat(source.fd.get(), &status), "look at " + what, path);
   source.path = name_of(source.fd.get());
-  source.fstype = fstype_of(source.fd.get());
+  const MountTable mounts = MountTable::read();
+  if (const HostMount* mount = mounts.find(mount_id_of(source.fd.get()))) {
+    source.mount_id = mount->id;
+    source.fstype = mount->fstype;
+    source.on_private_mount = mount->is_private;
+  }
+  source.has_submounts = S_ISDIR(status.st_mode) && mounts.has_below(source.path);
+  struct statvfs system {};
+  if (::fstatvfs(source.fd.get(), &system) == 0) source.mount_flags = system.f_flag;
+  source.file = {status.st_dev, status.st_ino};
   source.kind = kind_of(status.st_mode);
   const bool node = S_ISBLK(status.st_mode) || S_ISCHR(status.st_mode);
   const dev_t device = node ? status.st_rdev : status.st_dev;

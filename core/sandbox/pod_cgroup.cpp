@@ -60,6 +60,17 @@ std::string joined(const std::string& folder, const std::string& path) {
   return path == "/" ? folder : folder + path;
 }
 
+// The files of a controller of version 2 are there once each folder above gives it to its children. One that
+// has processes of its own cannot; whoever writes such a file then hears that it is missing.
+void give_to_children(const std::string& mount_point, const std::string& path, const char* controller) {
+  std::string folder = mount_point;
+  for (const auto& part : split(path, '/')) {
+    if (part.empty()) continue;
+    write_file(folder + "/cgroup.subtree_control", std::string("+") + controller);
+    folder += "/" + part;
+  }
+}
+
 // Path of a process in each hierarchy, by controller list ("" for v2).
 std::map<std::string, std::string> own_paths() {
   std::map<std::string, std::string> paths;
@@ -142,6 +153,8 @@ PodCgroup::PodCgroup(journal::Journal& journal, const systemd::ScopeName& scope,
 
 void PodCgroup::make_all(const std::vector<CgroupHierarchy>& hierarchies, const std::string& path) {
   const auto paths = own_paths();
+  path_ = path;
+  hierarchies_ = hierarchies;
   for (const auto& hierarchy : hierarchies) {
     make(hierarchy, path);
     procs_files_.push_back(joined(hierarchy.mount_point, path) + "/cgroup.procs");
@@ -182,6 +195,46 @@ void PodCgroup::join(int pid) const {
   for (const auto& file : procs_files_)
     if (!write_file(file, std::to_string(pid)) && errno != ESRCH)
       throw Error::from_errno(errno, "put process " + std::to_string(pid) + " into cgroup", file);
+}
+
+void PodCgroup::limit(const BlockIo& block_io) const {
+  if (block_io.empty()) return;
+  const CgroupHierarchy *version_1 = nullptr, *version_2 = nullptr;
+  for (const auto& hierarchy : hierarchies_) {
+    const auto& controllers = hierarchy.controllers;
+    if (controllers.empty()) version_2 = &hierarchy;
+    if (std::find(controllers.begin(), controllers.end(), "blkio") != controllers.end())
+      version_1 = &hierarchy;
+  }
+  if (!version_1 && !version_2)
+    throw Error(ErrorCode::failed_precondition, "limit block I/O of cgroup", path_)
+        .because("no cgroup hierarchy with blkio or io is mounted")
+        .hint("mount one, or leave the limit out");
+  const auto& used = version_1 ? *version_1 : *version_2;
+  const auto is_there = [&](const std::string& file) {
+    return exists(joined(used.mount_point, path_) + "/" + file);
+  };
+  if (version_2) give_to_children(version_2->mount_point, path_, "io");
+  apply(used, version_1 ? block_io.version_1(is_there) : block_io.version_2(is_there));
+  if (block_io.unified().empty()) return;
+  if (!version_2)
+    throw Error(ErrorCode::failed_precondition, "set \"" + block_io.unified().front().file + "\" of cgroup",
+                path_)
+        .because("the host has cgroups of version 1 alone")
+        .hint("use linux.resources.blockIO");
+  apply(*version_2, block_io.unified());
+}
+
+void PodCgroup::apply(const CgroupHierarchy& hierarchy, const std::vector<CgroupSetting>& settings) const {
+  const std::string folder = joined(hierarchy.mount_point, path_);
+  for (const auto& [file, value] : settings) {
+    if (write_file(folder + "/" + file, value)) continue;
+    const int why = errno;
+    auto error = Error::from_errno(why, "write \"" + value + "\" to", folder + "/" + file);
+    if (why == ENOENT) error.hint("this host has no such limit; leave it out");
+    if (why == ENODEV) error.hint("name a whole disk of the host by its major and minor number");
+    throw error;
+  }
 }
 
 void PodCgroup::leave() const noexcept {

@@ -1,9 +1,10 @@
 // The pod's cgroup on the host: VMM, helpers, holders and the sandbox process are
-// in it, in every hierarchy that is mounted (v1, v2, or both). No limits are set: the guest's memory is the
-// limit, and its kernel enforces the containers'.
+// in it, in every hierarchy that is mounted (v1, v2, or both). It has no limits but those of block I/O: the
+// guest's memory is the limit, and its kernel enforces the containers'.
 #pragma once
 
 #include "journal/journal.hpp"
+#include "sandbox/block_io.hpp"
 #include "sandbox/pod_scope.hpp"
 
 #include <optional>
@@ -43,6 +44,8 @@ public:
   // cgroup.procs of every hierarchy.
   const std::vector<std::string>& procs_files() const noexcept { return procs_files_; }
   void join(int pid) const; // a process that has ended meanwhile is fine
+  // What is not named stays as it is. Throws Error where the host's kernel or cgroups have no such limit.
+  void limit(const BlockIo& block_io) const;
   // The calling process goes back to where it was when this object was made.
   void leave() const noexcept;
   // Removes what was made, if nothing is in it any more. Throws Error.
@@ -59,8 +62,11 @@ private:
   };
   void make_all(const std::vector<CgroupHierarchy>& hierarchies, const std::string& path);
   void make(const CgroupHierarchy& hierarchy, const std::string& path);
+  void apply(const CgroupHierarchy& hierarchy, const std::vector<CgroupSetting>& settings) const;
 
   journal::Journal& journal_;
+  std::string path_;
+  std::vector<CgroupHierarchy> hierarchies_;
   std::vector<std::string> procs_files_;
   std::vector<ProcsFiles> own_procs_files_;
   std::optional<PodScope> scope_;

@@ -6,12 +6,18 @@
 #include "launch/pod_mounts.hpp"
 #include "oci/spec.hpp"
 #include "plugin/storage.hpp"
+#include "sandbox/device_number.hpp"
 #include "sandbox/guest_spec.hpp"
+#include "sandbox/host_disk.hpp"
+#include "sandbox/mount_source.hpp"
 #include "sandbox/pod_vm.hpp"
+#include "sandbox/sandbox.hpp"
 
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,53 +26,113 @@ namespace nacre::sandbox {
 inline constexpr const char* share_folder = "/share";                     // in the pod's mount namespace
 inline constexpr const char* guest_share_folder = "/run/nacre/share/pod"; // in the guest
 
+// The first plugin that takes it as it is; null: nobody, for these reasons.
+plugin::Storage* find_taker(std::list<plugin::Storage>& storages, const plugin::MountRequest& request,
+                            std::string& reasons);
+// The first plugin that takes it, or else a copy of it. Throws Error with the reasons of all.
+plugin::Storage& claim_storage(std::list<plugin::Storage>& storages, plugin::MountRequest& request);
+// For a pod that does not have the disk: a plugin takes it, and the host does not use it for what a guest's
+// writes would destroy. Throws Error.
+void require_free_disk(std::list<plugin::Storage>& storages, const HostDisk& disk,
+                       const DeviceNumber& device);
+
 class PodStorage {
 public:
   PodStorage(std::list<plugin::Storage>& storages, launch::PodMounts& mounts, PodVm& vm);
   ~PodStorage();
 
-  // Once, before the VM starts: the devices that the pod as a whole needs.
-  std::vector<plugin::Device> prepare(const std::string& sandbox_id);
-  // For CreateSandbox: mounts of what prepare() said. `addresses`: device id -> guest address.
-  std::vector<agent_client::v1::Storage>
-  guest_mounts(const std::map<std::string, std::string>& addresses) const;
+  // Once, before the VM starts.
+  void prepare(const std::string& sandbox_id);
+  // For the VM's description: the devices that the pod as a whole needs, and those of what was attached
+  // before.
+  std::vector<plugin::Device> take_boot_devices();
+  // For CreateSandbox: mounts of what prepare() said. The VM runs.
+  std::vector<agent_client::v1::Storage> guest_mounts();
 
   struct Attached {
     GuestPaths paths;
-    std::vector<agent_client::v1::Storage> storages; // for CreateContainer
+    std::vector<agent_client::v1::Storage> storages; // for CreateContainer, after name_devices()
+    std::vector<std::string> notices;                // what a mount asks for and does not get
+    std::vector<agent_client::v1::CopiedFile> files; // for CreateContainer
   };
-  // The VM may still be booting. On failure what was done for this container is undone.
+  // The VM may still be booting, or be started later. On failure the caller detaches what was done.
   Attached attach(const std::string& container_id, const oci::Spec& spec,
-                  const std::vector<GuestMountChoice>& choices);
+                  const std::vector<GuestMountChoice>& choices,
+                  const std::optional<RootDevice>& root_device = std::nullopt);
+  // Puts guest addresses for the devices that are named as sources. The VM runs.
+  void name_devices(std::vector<agent_client::v1::Storage>& storages);
   // Further sources, read-only; returns their guest paths. Undone with the container, or before by
   // detach_lent().
   std::vector<std::string> lend(const std::string& container_id, const std::vector<std::string>& sources,
                                 Attached& attached);
   void detach_lent(const std::string& container_id) noexcept;
+
+  // Disks that containers have as devices (pod_disks.cpp). One that several have is in the VM once, and goes
+  // with the last of them. Throws Error, without a change, for one that cannot be attached: no plugin takes
+  // it, it is in use on the host, or in the VM in another way.
+  void require_attachable(const HostDisk& disk, const DeviceNumber& device, bool hot_add);
+  // On failure the caller detaches what was done.
+  void attach_disk(const std::string& container_id, const HostDisk& disk, const DeviceNumber& device);
+  std::string disk_address(const DeviceNumber& device); // the guest's; the VM runs
+
   // After the guest has unmounted it, or is gone. Never throws: what cannot be undone stays in the journal.
   void detach(const std::string& container_id) noexcept;
+  // Disks are in the guest: what it has not written out yet is lost when it is ended.
+  bool has_disks() const noexcept;
   // Detaches everything and ends what prepare() began, after the VM is gone.
   void release() noexcept;
 
 private:
+  // What makes two sources one folder in the share. Only within it do two containers have the same inodes in
+  // the guest, so that their locks exclude each other.
+  struct SharedSource {
+    std::pair<dev_t, ino_t> file;
+    std::uint64_t mount_id = 0; // where what is mounted on it matters
+    unsigned long flags = 0;    // of the host's mount: ST_*
+    bool read_only = false, recursive = false, follow_host = false;
+    bool operator==(const SharedSource&) const = default;
+  };
   struct Entry {
     std::string container_id;
-    std::string share_target; // below /share; "": nothing there
-    std::string device_id;    // hot-added; "": none
+    std::string share_target;            // below /share, maybe that of other entries too; "": nothing there
+    std::vector<std::string> device_ids; // in the VM, in the order of their adding
     plugin::Attachment attachment;
     bool lent = false;
+    SharedSource shared = {};              // what is at share_target
+    std::optional<DeviceNumber> disk = {}; // a container has it as a device
+    bool read_only = false;                // of `disk`
+    std::set<std::string> users = {};      // of `disk`: the containers
   };
   std::string bring(const std::string& container_id, const std::string& name, plugin::MountRequest request,
                     const oci::Mount* mount, Attached& attached);
-  plugin::Storage& claim(const plugin::MountRequest& request);
-  void detach_entry(Entry& entry) noexcept;
+  void add_to_share(const MountSource& source, const SharedSource& shared, const std::string& place,
+                    Entry& entry);
+  std::string share_root(const MountSource& source, const std::string& place, Entry& entry);
+  std::string share(const MountSource& source, const oci::Mount& mount, bool read_only, Entry& entry);
+  std::string share_mount(const MountSource& source, const oci::Mount& mount, bool read_only, Entry& entry,
+                          Attached& attached);
+  std::string bring_memory(const std::string& container_id, const std::string& name,
+                           const GuestMountChoice& choice, Attached& attached);
+  // The guest's agent knows it as long as a container has it.
+  void keep_in_share(const Entry& entry, Attached& attached);
+  bool has_other_user(const Entry& entry) const;
+  void add_devices(Entry& entry);
+  std::string bring_into_guest(Entry& entry, const std::string& place, Attached& attached);
+  Entry* find_disk(const DeviceNumber& device);
+  bool is_last_user(Entry& entry, const std::string& container_id);
+  void bring_root(const std::string& container_id, const oci::Spec& spec,
+                  const std::optional<RootDevice>& device, Attached& attached);
+  bool detach_entry(Entry& entry, bool vm_gone = false) noexcept;
+  void remove_device(const std::string& id);
 
   std::list<plugin::Storage>& storages_;
   launch::PodMounts& mounts_;
   PodVm& vm_;
-  std::mutex mutex_; // of the handles and of what follows
+  mutable std::mutex mutex_;                 // of the handles and of what follows
+  std::vector<plugin::Device> boot_devices_; // until the VM's description has them
   std::vector<plugin::GuestMount> pod_mounts_;
   std::list<Entry> entries_;
+  std::uint64_t next_mount_ = 0;
   bool prepared_ = false;
 };
 

@@ -64,6 +64,7 @@ void PodVm::watch() {
 // On the loop's thread.
 void PodVm::handle_events() {
   const plugin::Events events = vm_.take_events(); // reads a socket: no call of the plugin is under way in it
+  note_operations(events);
   if (events.ended) {
     loop_.remove(events_watch_);
     events_watch_ = 0;
@@ -79,6 +80,7 @@ void PodVm::report_death(const std::string& how) {
   loop_.remove(events_watch_);
   loop_.remove(end_watch_);
   events_watch_ = end_watch_ = 0;
+  end_operations();
   if (const auto died = std::exchange(died_, nullptr)) died(how);
 }
 
@@ -140,6 +142,42 @@ void PodVm::remove_device(const std::string& id) {
   vm_.remove_device(limits(vmm_pidfd_.get()), id);
 }
 
+void PodVm::remove_device_wholly(const std::string& id) {
+  std::uint64_t operation = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    operation = vm_.remove_device(limits(vmm_pidfd_.get()), id);
+  }
+  if (operation != 0) await(operation, "remove device", id);
+}
+
+void PodVm::await(std::uint64_t operation, const std::string& what, const std::string& object) {
+  std::unique_lock lock(operations_mutex_);
+  const auto ended = [&] { return events_ended_ || ended_operations_.contains(operation); };
+  if (!operations_changed_.wait_for(lock, operation_limit, ended))
+    throw Error(ErrorCode::deadline_exceeded, what, object).because("the guest has not let it go");
+  const auto event = ended_operations_.extract(operation);
+  if (event.empty())
+    throw Error(ErrorCode::unavailable, what, object).because("the virtual machine has ended");
+  if (event.mapped().value != 0)
+    throw Error(ErrorCode::failed_precondition, what, object).because(event.mapped().text);
+}
+
+void PodVm::end_operations() {
+  const std::lock_guard lock(operations_mutex_);
+  events_ended_ = true;
+  operations_changed_.notify_all();
+}
+
+// Operations that nobody waits for (a NIC goes with its link) leave a few numbers here.
+void PodVm::note_operations(const plugin::Events& events) {
+  const std::lock_guard lock(operations_mutex_);
+  for (const auto& event : events.list)
+    if (event.kind == NACRE_EVENT_OPERATION_DONE) ended_operations_[event.operation] = event;
+  if (events.ended) events_ended_ = true;
+  operations_changed_.notify_all();
+}
+
 std::map<std::string, std::string> PodVm::addresses() {
   const std::lock_guard lock(mutex_);
   std::map<std::string, std::string> found;
@@ -160,6 +198,7 @@ void PodVm::stop() noexcept {
       loop_.remove(events_watch_);
       loop_.remove(end_watch_);
       events_watch_ = end_watch_ = 0;
+      end_operations();
       died_ = nullptr;
     });
     const std::lock_guard lock(mutex_);

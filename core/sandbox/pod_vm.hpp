@@ -7,6 +7,7 @@
 #include "plugin/hypervisor.hpp"
 #include "sandbox/tail_reader.hpp"
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,6 +33,8 @@ public:
   // The guest's address of a device added: PCI path, or "".
   std::string add_device(plugin::Device device);
   void remove_device(const std::string& id);
+  // The same, and waits until the guest and the VMM have let it go. Not on the loop's thread.
+  void remove_device_wholly(const std::string& id);
   // Of devices that were there from the start: id -> guest address.
   std::map<std::string, std::string> addresses();
   // Idempotent; never throws. `died` is not called any more.
@@ -55,6 +58,9 @@ private:
   void watch();
   void handle_events();
   void report_death(const std::string& how);
+  void note_operations(const plugin::Events& events);
+  void end_operations();
+  void await(std::uint64_t operation, const std::string& what, const std::string& object);
   std::function<std::uint64_t()> signs_of_life(std::chrono::milliseconds quiet_limit) const;
 
   plugin::Vm& vm_;
@@ -62,6 +68,10 @@ private:
   std::function<void(const std::string&)> died_;
   TailReader console_;
   std::mutex mutex_; // calls on the handle must not be concurrent
+  std::mutex operations_mutex_;
+  std::condition_variable operations_changed_;
+  std::map<std::uint64_t, plugin::Event> ended_operations_; // that nobody has asked for yet
+  bool events_ended_ = false;                               // no operation ends any more
   UniqueFd vmm_pidfd_;
   int vmm_pid_ = 0;
   bool tried_ = false, built_ = false, started_ = false, given_up_ = false;

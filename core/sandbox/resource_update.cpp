@@ -21,10 +21,9 @@ struct Section {
   const char* name;
   std::array<const char*, 3> members;
 };
-constexpr std::array<Section, 4> sections = {{{"cpu", {"shares", "quota", "period"}},
+constexpr std::array<Section, 3> sections = {{{"cpu", {"shares", "quota", "period"}},
                                               {"memory", {"limit", "reservation", "swap"}},
-                                              {"pids", {"limit"}},
-                                              {"blockIO", {"weight"}}}};
+                                              {"pids", {"limit"}}}};
 constexpr std::array<std::array<const char*, 3>, 2> coupled = {
     {{"cpu", "quota", "period"}, {"memory", "limit", "swap"}}};
 
@@ -81,13 +80,17 @@ std::string guest_cpus(std::string_view host_cpus, const CpuCounts& counts) {
   return "0-" + std::to_string(last);
 }
 
-json::object merge_resources(json::object& current, const std::string& update_json,
-                             const std::function<CpuCounts()>& count_cpus) {
+json::object parse_resources(const std::string& text) {
   boost::system::error_code failure;
-  const auto document = json::parse(update_json, failure);
+  auto document = json::parse(text, failure);
   if (failure || !document.is_object())
     throw Error(ErrorCode::invalid_argument, "update resources").because("they are no JSON object");
-  const auto& update = document.get_object();
+  return std::move(document.get_object());
+}
+
+json::object merge_resources(json::object& current, const std::string& update_json,
+                             const std::function<CpuCounts()>& count_cpus) {
+  const auto update = parse_resources(update_json);
   json::object merged = current, changes;
   for (const auto& section : sections) {
     const auto* wanted = object_at(update, section.name);
@@ -114,6 +117,14 @@ json::object merge_resources(json::object& current, const std::string& update_js
   }
   current = std::move(merged);
   return changes;
+}
+
+bool changes_device_rules(const std::string& update_json, const json::array& rules) {
+  boost::system::error_code failure;
+  const auto document = json::parse(update_json, failure);
+  if (failure || !document.is_object()) return false;
+  const auto* named = document.get_object().if_contains("devices");
+  return named && named->is_array() && !named->get_array().empty() && named->get_array() != rules;
 }
 
 } // namespace nacre::sandbox

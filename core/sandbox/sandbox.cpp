@@ -191,9 +191,19 @@ void Sandbox::update(const std::string& container_id, const std::string& resourc
   const std::lock_guard lock(container->resources_mutex);
   auto limits = container->resources;
   const auto changes = merge_resources(limits, resources_json, [&] { return impl_->count_cpus(*agent); });
+  if (changes_device_rules(resources_json, container->device_rules))
+    impl_->log(LogLevel::warning,
+               "container " + container_id +
+                   ": device rules of an update have no effect; they are settled when it is "
+                   "created");
+  impl_->cgroup->limit(BlockIo(parse_resources(resources_json)));
   if (changes.empty()) return;
   agent->update_container(container_id, boost::json::serialize(changes), call_deadline);
   container->resources = std::move(limits);
+}
+
+VolumeStats Sandbox::volume_stats(const std::string& container_id, const std::string& path) {
+  return impl_->volume_stats(container_id, path);
 }
 
 ContainerStats Sandbox::stats(const std::string& container_id) {

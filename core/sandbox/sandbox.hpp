@@ -57,6 +57,11 @@ struct HostPid {
   std::string exec_id; // of what Exec started; else empty
 };
 
+// How full a file system of the guest is, as statvfs(3) says it.
+struct VolumeStats {
+  std::uint64_t total_bytes = 0, free_bytes = 0, available_bytes = 0, total_inodes = 0, free_inodes = 0;
+};
+
 // Counters of a container, as the guest tells them.
 struct ContainerStats {
   struct Interface {
@@ -68,14 +73,23 @@ struct ContainerStats {
   std::vector<Interface> interfaces;         // the guest's, without lo
 };
 
+// A device with the root file system that is not mounted on the host: the guest may do that itself.
+struct RootDevice {
+  std::string node;
+  std::string fstype;
+  std::vector<std::string> options; // of the mount
+  std::function<void()> mount;      // mounts it at <bundle>/rootfs after all
+};
+
 struct CreateRequest {
   std::string container_id;
   std::string bundle;    // absolute
   std::string state_dir; // where this container's state.json is kept; empty: none
   ProcessIo io;
   std::unique_ptr<launch::Holder> holder; // empty: the sandbox process spawns one
-  // rootfs mounts that containerd asks for (Task.Create.rootfs); already mounted at <bundle>/rootfs by the
-  // caller.
+  // Of the rootfs mounts that containerd asks for (Task.Create.rootfs), what the caller has not mounted at
+  // <bundle>/rootfs already.
+  std::optional<RootDevice> root_device;
   bool no_new_keyring = false;
   // How many of io.descriptors, from 3 on, are those of socket activation: the process is told as by
   // sd_listen_fds(3).
@@ -142,6 +156,8 @@ public:
   void resume(const std::string& container_id);
   void update(const std::string& container_id, const std::string& resources_json);
   ContainerStats stats(const std::string& container_id);
+  // Of a direct volume that the container has (oci/direct_volume.hpp), by the path that it mounts.
+  VolumeStats volume_stats(const std::string& container_id, const std::string& path);
   void
   checkpoint(const std::string& container_id); // throws: saving is not implemented, and says what hinders it
 

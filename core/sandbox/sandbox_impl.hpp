@@ -18,6 +18,7 @@
 #include "plugin/registry.hpp"
 #include "sandbox/confinement.hpp"
 #include "sandbox/container.hpp"
+#include "sandbox/device_choice.hpp"
 #include "sandbox/host_process.hpp"
 #include "sandbox/netns_watch.hpp"
 #include "sandbox/on_demand_worker.hpp"
@@ -27,10 +28,12 @@
 #include "sandbox/pod_folder.hpp"
 #include "sandbox/pod_namespaces.hpp"
 #include "sandbox/pod_network.hpp"
+#include "sandbox/pod_sockets.hpp"
 #include "sandbox/pod_storage.hpp"
 #include "sandbox/pod_vm.hpp"
 #include "sandbox/resource_update.hpp"
 #include "sandbox/sandbox.hpp"
+#include "sandbox/watched_folders.hpp"
 
 #include <atomic>
 #include <map>
@@ -66,11 +69,25 @@ struct Sandbox::Impl {
 
   // container_life.cpp
   std::shared_ptr<Container> create_container(CreateRequest request);
+  // Mount sources that the guest makes itself, each by the mount's index.
+  struct MadeInGuest {
+    std::vector<RelayedSocket> sockets;
+    std::map<std::size_t, agent_client::v1::FolderCopy> folders;
+  };
+  // Copies the folders that are chosen for it; one that is too large becomes a share.
+  void copy_folders(const Container& container, std::vector<GuestMountChoice>& choices, MadeInGuest& made);
+  // Says what is to be made, and where the container's mounts find it.
+  static void describe(MadeInGuest& made, agent_client::v1::CreateContainerRequest& request,
+                       GuestPaths& paths);
+  void serve(const Container& container, MadeInGuest made); // the guest has made it
   // config.json for the guest, with what security plugins say to it; paths are still to come.
-  boost::json::object admit(Container& container, const oci::Spec& spec);
+  boost::json::object admit(Container& container, const oci::Spec& spec,
+                            const std::vector<GuestMountChoice>& choices);
   CpuCounts count_cpus(agent_client::AgentClient& connected) const;
   void create_in_guest(Container& container, const oci::Spec& spec, boost::json::object document,
-                       PodStorage::Attached attached, const std::vector<GuestMountChoice>& choices);
+                       PodStorage::Attached attached, const std::vector<GuestMountChoice>& choices,
+                       const std::vector<DeviceChoice>& devices, MadeInGuest made);
+  void limit_block_io(const oci::Spec& spec);
   void end_start();
   void require_same_network(const launch::Holder& holder) const;
   std::vector<NamespaceOwner> namespace_owners() const;
@@ -82,6 +99,19 @@ struct Sandbox::Impl {
   void write_state(Container& container, oci::Status status);
   std::string hook_state(Container& container, oci::Status status);
   void record_timeline();
+
+  // device_life.cpp
+  std::vector<DeviceChoice> admit_devices(const oci::Spec& spec,
+                                          const std::vector<GuestMountChoice>& mount_choices);
+  void attach_devices(const std::string& container_id, const std::vector<DeviceChoice>& devices);
+  // In the container's config.json, and what the agent has to make for it. The agent has answered.
+  void describe_devices(const std::string& container_id, const std::vector<DeviceChoice>& devices,
+                        boost::json::object& document, agent_client::v1::CreateContainerRequest& request);
+  // volume_life.cpp
+  void note_volumes(Container& container, const std::vector<GuestMountChoice>& choices,
+                    const GuestPaths& paths);
+  void forget_volumes(Container& container) noexcept;
+  VolumeStats volume_stats(const std::string& container_id, const std::string& path) const;
 
   // network_life.cpp
   void watch_network(int netns_fd);
@@ -152,9 +182,10 @@ struct Sandbox::Impl {
   std::unique_ptr<launch::PodMounts> mounts;
   std::shared_ptr<PodVm> vm; // set and reset under mutex, for a shutdown that comes during a start
   std::unique_ptr<PodStorage> storage;
-  std::vector<plugin::Device> boot_devices; // of storage; until the virtual machine has them
   std::unique_ptr<PodNetwork> network;
   std::unique_ptr<PodDns> dns;
+  std::unique_ptr<PodSockets> sockets;     // made when a container has one
+  std::unique_ptr<WatchedFolders> folders; // the same
   std::unique_ptr<OnDemandWorker> network_follower;
   std::unique_ptr<NetnsWatch> network_watch; // wakes the follower
   std::shared_ptr<agent_client::EventStream> event_stream;

@@ -134,6 +134,10 @@ void Sandbox::Impl::lend_host() {
     timeline.note_cpu_before_vmm();
     return processes->spawn(limits, std::move(request));
   };
+  environment.run = [this](const plugin::Limits& limits, plugin::SpawnRequest request) {
+    const auto phase = timeline.phase("helper", request.role);
+    return processes->run(limits, std::move(request));
+  };
   environment.signal_process = [this](int pid, int signal) { processes->signal(pid, signal); };
 }
 
@@ -226,12 +230,12 @@ void Sandbox::Impl::prepare_pod(const CreateRequest& request, const oci::Spec& s
   watch_network(netns.get()); // before the first look at it
   network = std::make_unique<PodNetwork>(plugins->networks, std::move(netns), *vm);
   const auto phase = timeline.phase("storage");
-  boot_devices = storage->prepare(sandbox_id);
+  storage->prepare(sandbox_id);
 }
 
 void Sandbox::Impl::start_vm(const oci::Spec& spec) {
   auto description = describe_vm(spec);
-  description.devices = std::move(boot_devices);
+  description.devices = storage->take_boot_devices();
   {
     const auto phase = timeline.phase("endpoints");
     for (auto& device : network->open_present())
@@ -282,7 +286,7 @@ void Sandbox::Impl::create_guest_sandbox(const oci::Spec& spec) {
   request.set_resolv_conf(resolv_conf_of(spec));
   *request.mutable_network() = network->for_guest();
   request.mutable_sysctls()->insert(guest_sysctls.begin(), guest_sysctls.end());
-  for (auto& mount : storage->guest_mounts(vm->addresses()))
+  for (auto& mount : storage->guest_mounts())
     *request.add_storages() = std::move(mount);
   try {
     need_agent()->create_sandbox(request, guest_setup_deadline);

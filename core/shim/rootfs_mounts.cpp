@@ -159,6 +159,12 @@ MountFlags parse_mount_options(std::span<const std::string> options) {
   return parsed;
 }
 
+bool is_one_device(std::span<const RootfsMount> mounts) {
+  struct stat status {};
+  return mounts.size() == 1 && (mounts[0].target.empty() || mounts[0].target == "/") &&
+         ::stat(mounts[0].source.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
 void mount_rootfs(const std::string& rootfs, std::span<const RootfsMount> mounts) {
   if (mounts.empty()) return;
   if (::mkdir(rootfs.c_str(), 0711) < 0 && errno != EEXIST) throw_errno("make rootfs", rootfs);

@@ -23,6 +23,9 @@ struct MountFlags {
 };
 MountFlags parse_mount_options(std::span<const std::string> options);
 
+// Whether the root file system is one device, which a guest can mount as well as the host.
+bool is_one_device(std::span<const RootfsMount> mounts);
+
 // All or nothing. `rootfs` is made if it is missing. Throws Error.
 void mount_rootfs(const std::string& rootfs, std::span<const RootfsMount> mounts);
 

@@ -73,7 +73,8 @@ struct TaskService::Creation {
   DescriptorBundle bundle;
   OpenedStdio stdio;
   OwnedPath state_dir;
-  std::string rootfs; // mounted by us
+  std::string rootfs;                             // mounted by us
+  std::optional<sandbox::RootDevice> root_device; // not mounted yet
   SandboxPointer sandbox;
 };
 
@@ -83,7 +84,7 @@ ttrpc::task::CreateTaskResponse TaskService::create(const ttrpc::task::CreateTas
   if (!request.checkpoint().empty())
     throw Error(ErrorCode::unimplemented, "create container from checkpoint", request.checkpoint())
         .because("not yet");
-  Creation creation{request, read_create_options(request.options()), {}, {}, {}, {}, {}};
+  Creation creation{request, read_create_options(request.options()), {}, {}, {}, {}, {}, {}};
   TaskRecord record;
   record.bundle = request.bundle();
   record.creator = connection;
@@ -115,7 +116,12 @@ void TaskService::prepare_creation(Creation& creation) {
                                                             : OwnedPath(creation.options.state_dir());
   if (request.rootfs_size() > 0) {
     creation.rootfs = request.bundle() + "/rootfs";
-    mount_rootfs(creation.rootfs, rootfs_mounts(request));
+    auto mounts = rootfs_mounts(request);
+    if (is_one_device(mounts))
+      creation.root_device = {mounts[0].source, mounts[0].type, mounts[0].options,
+                              [rootfs = creation.rootfs, mounts] { mount_rootfs(rootfs, mounts); }};
+    else
+      mount_rootfs(creation.rootfs, mounts);
   }
   tasks_.set_places(request.id(), creation.state_dir, creation.rootfs);
   creation.stdio = open_stdio(uris, creation.bundle, {request.id(), options_.namespace_name});
@@ -146,6 +152,7 @@ int TaskService::create_in_sandbox(Creation& creation) {
   request.bundle = creation.request.bundle();
   request.state_dir = creation.state_dir.path();
   request.io = std::move(creation.stdio.io);
+  request.root_device = std::move(creation.root_device);
   request.no_new_keyring = creation.options.no_new_keyring();
   request.no_pivot = creation.options.no_pivot();
   request.listen_fds = std::min(creation.options.listen_fds(), creation.options.preserve_fds());

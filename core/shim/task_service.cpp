@@ -101,6 +101,8 @@ std::string TaskService::dispatch(const ttrpc::Request& request) {
   if (method == "CloseIO") return close_io(parse<task::CloseIORequest>(request)).SerializeAsString();
   if (method == "Update") return update(parse<task::UpdateTaskRequest>(request)).SerializeAsString();
   if (method == "Stats") return stats(parse<task::StatsRequest>(request)).SerializeAsString();
+  if (method == "VolumeStats")
+    return volume_stats(parse<nacre::task::v1::VolumeStatsRequest>(request)).SerializeAsString();
   if (method == "RawStats")
     return raw_stats(parse<nacre::task::v1::RawStatsRequest>(request)).SerializeAsString();
   if (method == "Connect") return connect(parse<task::ConnectRequest>(request)).SerializeAsString();
@@ -181,6 +183,18 @@ task::PidsResponse TaskService::pids(const task::PidsRequest& request) {
 task::StatsResponse TaskService::stats(const task::StatsRequest& request) {
   task::StatsResponse response;
   ttrpc::pack_any(*response.mutable_stats(), guest_metrics(sandbox_of(request.id())->stats(request.id())));
+  return response;
+}
+
+nacre::task::v1::VolumeStatsResponse
+TaskService::volume_stats(const nacre::task::v1::VolumeStatsRequest& request) {
+  const auto stats = sandbox_of(request.id())->volume_stats(request.id(), request.volume_path());
+  nacre::task::v1::VolumeStatsResponse response;
+  response.set_total_bytes(stats.total_bytes);
+  response.set_free_bytes(stats.free_bytes);
+  response.set_available_bytes(stats.available_bytes);
+  response.set_total_inodes(stats.total_inodes);
+  response.set_free_inodes(stats.free_inodes);
   return response;
 }
 

@@ -100,6 +100,13 @@ nacre::task::v1::RawStatsResponse TaskClient::raw_stats(const std::string& id, T
                                                  timeout);
 }
 
+nacre::task::v1::VolumeStatsResponse TaskClient::volume_stats(const std::string& id,
+                                                              const std::string& volume_path) {
+  auto request = for_task<nacre::task::v1::VolumeStatsRequest>(id);
+  request.set_volume_path(volume_path);
+  return call<nacre::task::v1::VolumeStatsResponse>("VolumeStats", request);
+}
+
 nacre::task::v1::WaitOomResponse TaskClient::wait_oom(const std::string& id, std::uint64_t after,
                                                       Timeout timeout) {
   auto request = for_task<nacre::task::v1::WaitOomRequest>(id);

@@ -118,7 +118,7 @@ def test_internetworking_model_chooses_the_network_plugin(nacre, folder, model, 
     file = folder / "c.toml"
     file.write_text(f'[hypervisor.qemu]\nshared_fs = "virtio-9p"\n[runtime]\ninternetworking_model = "{model}"\n')
     shown = tomllib.loads(nacre("config", "show", globals=["--config", file]).ok().out)
-    assert shown["runtime"]["network"] == network and shown["runtime"]["storage"] == ["9p"]
+    assert shown["runtime"]["network"] == network and shown["runtime"]["storage"] == ["block", "9p"]
 
 
 @pytest.mark.parametrize("name", ["acrn", "dragonball", "stratovirt", "remote"])
@@ -140,6 +140,27 @@ def test_an_option_of_9p_moves_to_its_table(nacre, folder):
     assert ":3:1: notice: \"msize_9p\" in [hypervisor.qemu]: it is taken for [storage.9p]" in nacre("config", "check", file).ok().out
     shown = tomllib.loads(nacre("config", "show", globals=["--config", file]).ok().out)
     assert shown["storage"]["9p"]["msize_9p"] == 8192
+
+
+def test_options_of_disks_move_to_the_table_of_block(nacre, folder):
+    file = folder / "c.toml"
+    file.write_text('[hypervisor.qemu]\nshared_fs = "virtio-9p"\nblock_device_driver = "virtio-scsi"\nqueue_size = 128\n'
+                    'block_device_cache_set = true\nblock_device_cache_noflush = true\nnum_queues = 4\n'
+                    'block_device_logical_sector_size = 4096\n[runtime]\n')
+    assert ':3:1: notice: "block_device_driver" in [hypervisor.qemu]: it is taken for [storage.block]' in nacre(
+        "config", "check", file).ok().out
+    shown = tomllib.loads(nacre("config", "show", globals=["--config", file]).ok().out)["storage"]["block"]
+    assert (shown["block_device_driver"], shown["queue_size"], shown["num_queues"]) == ("virtio-scsi", 128, 4)
+    assert shown["block_device_cache_noflush"] and shown["block_device_logical_sector_size"] == 4096
+    file.write_text(file.read_text().replace("[runtime]", '[runtime]\nstorage = ["9p"]'))
+    assert ':3:1: notice: "block_device_driver" in [hypervisor.qemu]: [runtime] storage does not name "block"' in nacre(
+        "config", "check", file).ok().out
+
+
+def test_disable_block_device_use_leaves_disks_to_the_share(nacre, folder):
+    file = folder / "c.toml"
+    file.write_text('[hypervisor.qemu]\nshared_fs = "virtio-9p"\ndisable_block_device_use = true\n[runtime]\n')
+    assert tomllib.loads(nacre("config", "show", globals=["--config", file]).ok().out)["runtime"]["storage"] == ["9p"]
 
 
 def test_values_may_be_text_as_kata_s_older_files_have_them(nacre, folder):

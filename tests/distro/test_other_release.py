@@ -9,9 +9,9 @@ import pytest
 from harness import place
 from harness.release import OTHER, on
 
-# Output and exit codes, network, seccomp, sysctls and cgroups through this QEMU, kernel and crun; and its engines, all but
+# Output and exit codes, network, seccomp, sysctls, cgroups and attacks through this QEMU, virtiofsd, kernel and crun; and its engines, all but
 # like_runc and docker_daemon, which take five minutes each.
-TESTS = (r"^(vm\.(guest_settings|life|microvm|network|seccomp|shares)"
+TESTS = (r"^(vm\.(guest_settings|hostile_guest|life|microvm|network|seccomp|shares)"
          r"|engines\.(containerd|cri|ctr_protocol|ctr_verbs|docker|docker_life|docker_live|docker_network|docker_shim|docker_swarm|podman|podman_pods|runc))$")
 
 

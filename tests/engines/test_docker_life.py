@@ -4,10 +4,21 @@ import subprocess
 
 import pytest
 from harness.console import start_on_terminal
-from harness.engines import IMAGE, NACRE
+from harness.engines import IMAGE, NACRE, Docker
+from harness.loop import Loop
 from harness.place import fresh_name
 
 MIB = 1 << 20
+
+
+class DockerWithDisks(Docker):
+    configurations = {"nacre-disks": {"runtime.storage": ["block", "9p"]}}
+
+
+@pytest.fixture(scope="module")
+def docker(nothing_left_by_module):
+    with DockerWithDisks() as engine:
+        yield engine
 
 
 def test_limits_are_those_of_the_guest_s_cgroup(docker):
@@ -140,3 +151,19 @@ def test_a_privileged_container_is_so_in_its_guest(docker):
         assert docker("exec", "--privileged", name, "ip", "link", "set", "lo", "mtu", "4321").code == 0
         assert docker("exec", name, "ip", "link", "set", "lo", "mtu", "1234").code != 0
         assert docker("exec", name, "cat", "/sys/class/net/lo/mtu").ok().out == "4321\n"
+
+
+def test_devices_are_as_with_runc_and_the_disk_is_the_hosts(docker):
+    look = "stat -c '%n %F %a %u %g' /dev/xvda /dev/fuse /dev/net/tun"
+    with Loop(docker.folder) as disk, Loop(docker.folder) as volume:
+        flags = ("--device", f"{disk.path}:/dev/xvda:rw", "--device", "/dev/fuse", "--device", "/dev/net/tun:/dev/net/tun:rwm",
+                 "--volume", f"{volume.path}:/srv/disk", "--device-cgroup-rule", "b 8:* r")
+        with docker.running("sleep 1000", *flags, runtime="runc") as name:
+            as_with_runc = docker("exec", name, "sh", "-c", look).ok().out
+        with docker.running("sleep 1000", *flags, runtime="nacre-disks") as name:
+            assert docker("exec", name, "sh", "-c", look).ok().out == as_with_runc
+            docker("exec", name, "sh", "-c", "echo device > /dev/xvda; echo volume > /srv/disk; sync; : < /dev/fuse").ok()
+        assert disk.file.read_bytes().startswith(b"device\n")
+        assert volume.file.read_bytes().startswith(b"volume\n")
+        refused = docker("run", "--rm", "--runtime", "nacre-disks", "--device", "/dev/kvm", IMAGE, "true")
+        assert '"/dev/kvm": the container is in a virtual machine already' in refused.err

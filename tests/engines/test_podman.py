@@ -5,7 +5,9 @@ import subprocess
 
 from harness.descriptors import Descriptors, Pipe, read_to_end
 from harness.engines import IMAGE
+from harness.loop import Loop
 from harness.place import fresh_name
+from harness.runtime import write_configuration
 
 
 def test_run(podman):
@@ -27,6 +29,17 @@ def test_a_user_namespace(podman):
     done = podman("--runtime", "nacre", "run", "--rm", "--network", "none", "--uidmap", "0:100000:65536", "--gidmap",
                   "0:100000:65536", IMAGE, "sh", "-c", "cat /proc/self/uid_map; id -u; touch /tmp/b; chown 5:5 /tmp/b; stat -c %u:%g /tmp/b")
     assert done.ok().out.split() == ["0", "100000", "65536", "0", "5:5"]
+
+
+def test_a_device_and_a_mount_of_one(podman):
+    config = write_configuration(podman.folder / "disks.toml", {"runtime.storage": ["block", "9p"]})
+    with Loop(podman.folder) as disk:
+        done = podman("--runtime", "nacre", "--runtime-flag", f"config={config}", "run", "--rm", "--network", "none",
+                      "--device", f"{disk.path}:/dev/xvda:rw", "--volume", "/dev/net/tun:/tun", IMAGE, "sh", "-c",
+                      "echo podman > /dev/xvda; sync; stat -c '%F %t:%T' /tun; cat /tun")
+        assert done.out == "character special file a:c8\n", done
+        assert "File descriptor in bad state" in done.err  # tun has answered
+        assert disk.file.read_bytes().startswith(b"podman\n")
 
 
 def test_a_detached_container_execs_and_stops(podman):

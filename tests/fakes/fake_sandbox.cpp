@@ -252,6 +252,11 @@ std::vector<HostPid> Sandbox::pids(const std::string& container_id) {
   return pids;
 }
 
+VolumeStats Sandbox::volume_stats(const std::string&, const std::string& path) {
+  throw Error(ErrorCode::unimplemented, "show how full the direct volume is", path)
+      .because("the fake has no guest");
+}
+
 ContainerStats Sandbox::stats(const std::string& container_id) {
   const std::lock_guard lock(impl_->mutex);
   impl_->find(container_id, "");

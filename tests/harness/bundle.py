@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -90,6 +91,16 @@ class Bundle:
     def write(self):
         (self.path / "config.json").write_text(json.dumps(self.spec, indent=1))
         return self
+
+    def add_program(self, name):
+        """A program of the host's with its libraries, where both are here."""
+        program = shutil.which(name)
+        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        for file in [program, *re.findall(r"/\S+", listed)]:
+            target = self.rootfs / file.removeprefix("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                shutil.copy(file, target)
 
     def netns(self, path):
         """Puts the container into a network namespace that exists."""

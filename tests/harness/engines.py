@@ -19,7 +19,7 @@ from pathlib import Path
 from . import place, reaper
 from .bundle import make_rootfs
 from .network import ip
-from .runtime import TIMEOUT, Answer, _text
+from .runtime import TIMEOUT, Answer, _text, write_configuration
 
 IMAGE = "localhost/busybox:test"
 NACRE = ["--runtime", "nacre"]
@@ -147,14 +147,17 @@ class Engine:
 class Containerd(Engine):
     """containerd; a call is `ctr`."""
 
+    snapshotter = "overlayfs"
+    tables = ""  # of its configuration, beside those below
+
     def open(self):
         self.socket = self.folder / "c.sock"
         config = self.folder / "containerd.toml"
+        unused = [f"io.containerd.snapshotter.v1.{name}" for name in ("btrfs", "zfs", "devmapper", "aufs")
+                  if name != self.snapshotter]
         config.write_text(
             f'version = 2\nroot = "{self.folder}/c-root"\nstate = "{self.folder}/c-state"\n'
-            'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs",'
-            ' "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper",'
-            ' "io.containerd.snapshotter.v1.aufs"]\n'
+            f'disabled_plugins = {json.dumps(["io.containerd.grpc.v1.cri", *unused])}\n{self.tables}'
             f'[grpc]\naddress = "{self.socket}"\n[ttrpc]\naddress = "{self.socket}.ttrpc"\n'
             f'[plugins."io.containerd.internal.v1.opt"]\npath = "{self.folder}/opt"\n')
         self._exits.callback(remove_empty, "/run/containerd/s", "/run/containerd")
@@ -163,7 +166,7 @@ class Containerd(Engine):
         self.prepare()
 
     def prepare(self):
-        self("image", "import", "--snapshotter", "overlayfs", self.image).ok()
+        self("image", "import", "--snapshotter", self.snapshotter, self.image).ok()
 
     def command(self, *args):
         return ["/usr/bin/ctr", "--address", str(self.socket), *map(str, args)]
@@ -173,6 +176,7 @@ class Docker(Containerd):
     """dockerd over a containerd of its own, with nacre as a runtime beside runc; a call is `docker`."""
 
     runtimes = {"nacre": place.nacre}
+    configurations = {}  # of further runtimes: {"nacre-disks": {"runtime.storage": [...]}}
     config = {}  # daemon.json
 
     def prepare(self):
@@ -183,7 +187,8 @@ class Docker(Containerd):
                  "--host", f"unix://{self.docker_socket}", "--containerd", self.socket,
                  "--bridge", name, "--iptables=false", "--ip-masq=false", "--ip-forward=false", "--userland-proxy=false",
                  *self.cgroup_words(), "--storage-driver", "overlay2"]
-        for runtime, path in self.runtimes.items():
+        configured = {name: self._configured(name, edits) for name, edits in self.configurations.items()}
+        for runtime, path in {**self.runtimes, **configured}.items():
             words += ["--add-runtime", f"{runtime}={path}"]
         self.dockerd = self.daemon("dockerd", "/usr/sbin/dockerd", *words)
         self("load", "--input", self.image).ok()
@@ -214,6 +219,14 @@ class Docker(Containerd):
             connection.sock.connect(str(self.docker_socket))
             connection.request("GET", path)
             return json.load(connection.getresponse())
+
+    def _configured(self, name, edits):
+        """nacre with a configuration file of its own, as dockerd makes it of `runtimeArgs`."""
+        config = write_configuration(self.folder / f"{name}.toml", edits)
+        program = self.folder / name
+        program.write_text(f'#!/bin/sh\nexec {place.nacre} --config {config} "$@"\n')
+        program.chmod(0o755)
+        return program
 
     def _config_file(self):
         path = self.folder / "daemon.json"

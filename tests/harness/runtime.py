@@ -176,6 +176,16 @@ class Nacre:
         self.config_path = write_configuration(self.folder / "configuration.toml", edits, base)
         return self.config_path
 
+    def refuses(self, bundle, edits=None):
+        """`nacre run` of what must not cost a virtual machine: its words. A VMM would have left its mark."""
+        mark, vmm = self.folder / "vmm-was-started", self.folder / "vmm"
+        vmm.write_text(f"#!/bin/sh\ntouch {mark}\n")
+        vmm.chmod(0o755)
+        self.configure({"hypervisor.qemu.path": str(vmm), **(edits or {})})
+        answer = self.run(bundle)
+        assert answer.code == 1 and not mark.exists(), repr(answer)
+        return answer.err
+
     # -- the end
 
     def close(self):

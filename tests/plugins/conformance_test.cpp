@@ -58,8 +58,18 @@ TEST_CASE("a plugin behaves alike whatever it was written in and built by") {
 
   Attachment attachment = storage.attach(Limits::none(), mount("/good/data"));
   CHECK(attachment.result.how == NACRE_ATTACH_GUEST);
-  CHECK(attachment.result.mount->source == "guest:/good/data");
+  CHECK(attachment.result.mounts.at(0).source == "guest:/good/data");
   attachment.detach(Limits::none());
+
+  Attachment layers = storage.attach(Limits::none(), mount("/good/layers")); // lists count, where they are
+  CHECK(layers.result.how == NACRE_ATTACH_DEVICE);
+  REQUIRE(layers.result.devices.size() == 1);
+  CHECK(layers.result.devices[0].guest.id == "disk0");
+  CHECK(layers.result.devices[0].host.fds.size() == 1);
+  REQUIRE(layers.result.mounts.size() == 2);
+  CHECK(layers.result.mounts[0].driver == "9p");
+  CHECK(layers.result.mounts[1].source == "guest:/good/layers");
+  layers.detach(Limits::none());
 
   REQUIRE(host.journal->records().size() == 1);
   const auto record = host.journal->records().front();

@@ -29,17 +29,8 @@ public:
   StoragePlan prepare(const Call&, const StoragePod& pod) override {
     change_ = host_.change("made by prepare", [] {});
     host_.info("prepared");
-    Fd disk(check_errno(::memfd_create("disk", MFD_CLOEXEC), "make a memory file"));
-    check_errno(::write(disk.get(), "disk", 4), "write a memory file");
     StoragePlan plan;
-    Device device;
-    device.guest.kind = NACRE_DEVICE_BLOCK;
-    device.guest.id = "disk0";
-    device.guest.tag = "serial";
-    device.guest.read_only = true;
-    device.host.kind = NACRE_END_FDS;
-    device.host.fds.push_back(std::move(disk));
-    plan.devices.push_back(std::move(device));
+    plan.devices.push_back(disk());
     plan.mounts.push_back({"9p", "", "9p", pod.guest_share, {"ro", "nodev"}});
     return plan;
   }
@@ -48,12 +39,30 @@ public:
     AttachResult result;
     result.how = NACRE_ATTACH_GUEST;
     result.mount = GuestMount{"bind", "guest:" + request.source, "", "", {}};
+    if (request.source == "/good/layers") {
+      result.how = NACRE_ATTACH_DEVICE;
+      result.devices.push_back(disk());
+      result.mounts = {{"9p", "", "9p", "/run/nacre/share/pod", {"ro", "nodev"}}, *result.mount};
+    }
     return std::make_unique<Attachment>(std::move(result));
   }
 
   void release(const Call&) override { change_.undo(); }
 
 private:
+  static Device disk() {
+    Fd file(check_errno(::memfd_create("disk", MFD_CLOEXEC), "make a memory file"));
+    check_errno(::write(file.get(), "disk", 4), "write a memory file");
+    Device device;
+    device.guest.kind = NACRE_DEVICE_BLOCK;
+    device.guest.id = "disk0";
+    device.guest.tag = "serial";
+    device.guest.read_only = true;
+    device.host.kind = NACRE_END_FDS;
+    device.host.fds.push_back(std::move(file));
+    return device;
+  }
+
   Host host_;
   Change change_;
 };

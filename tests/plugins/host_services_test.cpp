@@ -157,6 +157,46 @@ TEST_CASE("each plugin has a folder of its own in the pod's") {
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a process that is run to its end is asked for with its mounts, and tells how it ended") {
+  HostEnvironment environment;
+  SpawnRequest asked;
+  environment.run = [&](const Limits&, SpawnRequest request) {
+    asked = std::move(request);
+    return EndedProcess{3 << 8, "why"};
+  };
+  const HostServices services(environment, null_plugin());
+  const sdk::Host host(services.raw());
+  sdk::Spawn plan;
+  plan.role = "builder";
+  plan.argv = {"/bin/true"};
+  plan.mounts.push_back({"/tree", sdk::Fd(::open("/usr", O_PATH | O_CLOEXEC)), {}, {}});
+  plan.fds.push_back({sdk::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), 7});
+  plan.mounts.push_back({"/merged", {}, "overlay", "lowerdir=/tree"});
+  const auto ended = host.run(sdk::Call(nullptr), std::move(plan));
+  CHECK(ended.status == 3 << 8);
+  CHECK(ended.words == "why");
+  REQUIRE(asked.mounts.size() == 2);
+  CHECK(asked.mounts[0].target == "/tree");
+  struct stat tree {
+  }, usr{};
+  CHECK(::fstat(asked.mounts[0].tree.get(), &tree) == 0);
+  CHECK(::stat("/usr", &usr) == 0);
+  CHECK(tree.st_ino == usr.st_ino);
+  CHECK(!asked.mounts[1].tree);
+  CHECK(asked.mounts[1].fstype == "overlay");
+  CHECK(asked.mounts[1].data == "lowerdir=/tree");
+  REQUIRE(asked.fds.size() == 1); // the tree is not passed on
+  CHECK(asked.fds[0].target == 7);
+
+  sdk::Spawn relative;
+  relative.role = "builder";
+  relative.argv = {"/bin/true"};
+  relative.mounts.push_back({"tree", {}, "tmpfs", {}});
+  CHECK_THROWS_AS(host.run(sdk::Call(nullptr), std::move(relative)), sdk::Error);
+  environment.run = nullptr;
+  CHECK_THROWS_AS(host.run(sdk::Call(nullptr), {}), sdk::Error);
+}
+
 TEST_CASE("an undo record stays until its change has been undone") {
   std::string folder = "/tmp/nacre-pod-XXXXXX";
   REQUIRE(::mkdtemp(folder.data()) != nullptr);

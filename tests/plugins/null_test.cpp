@@ -120,8 +120,9 @@ TEST_CASE("the null storage takes root file systems only, and uses nothing of th
   CHECK(storage.prepare(Limits::none(), {}).devices.empty());
   Attachment attachment = storage.attach(Limits::none(), request);
   CHECK(attachment.result.how == NACRE_ATTACH_GUEST);
-  CHECK_FALSE(attachment.result.device);
-  CHECK(attachment.result.mount->source == "/");
+  CHECK(attachment.result.devices.empty());
+  REQUIRE(attachment.result.mounts.size() == 1);
+  CHECK(attachment.result.mounts[0].source == "/");
   storage.release(Limits::none());
 }
 

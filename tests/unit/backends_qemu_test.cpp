@@ -334,6 +334,7 @@ TEST_CASE("a share, a disk and a NIC on the command line", "[qemu]") {
   CHECK(blockdev.at("file").at("cache").at("direct") == true);
   CHECK(blockdev.at("read-only") == true);
   CHECK(object_after(0, "virtio-blk-pci").at("queue-size") == 64);
+  CHECK(object_after(0, "virtio-blk-pci").at("num-queues") == 1);
   REQUIRE(back.size() == 2);
   CHECK(back[0].command == "blockdev-del");
   CHECK(back[1].command == "remove-fd");

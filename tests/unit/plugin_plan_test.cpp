@@ -20,7 +20,7 @@ Offer offer(std::map<std::uint32_t, std::uint64_t> devices, std::uint64_t capabi
 }
 
 Need storage(std::uint64_t cold, std::uint64_t hot, bool shared_ram = false) {
-  return {{Kind::storage, "virtio-fs", "/etc/nacre/configuration.toml:4"}, {cold, hot}, shared_ram};
+  return {{Kind::storage, "virtio-fs", "/etc/nacre/configuration.toml:4"}, {cold, hot}, shared_ram, false};
 }
 
 } // namespace
@@ -52,6 +52,18 @@ TEST_CASE("the plan says what the sandbox must heed") {
   CHECK(rich.nics_hot_add);
   CHECK(rich.ram_backing == NACRE_RAM_SHARED_MEMFD);
   CHECK_FALSE(rich.runs_guest);
+}
+
+TEST_CASE("two storages that share folders are one too many") {
+  Need first = storage(0, 0), second = storage(0, 0);
+  first.shares_folders = second.shares_folders = true;
+  second.party.name = "9p";
+  CHECK_NOTHROW(make_plan(offer({}), {first, storage(0, 0)}));
+  CHECK_THROWS_WITH(
+      make_plan(offer({}), {first, second}),
+      "plan the VM: storage plugin \"virtio-fs\" and storage plugin \"9p\" both share folders, and the "
+      "first one takes them all; take one of them out of [runtime] storage "
+      "(/etc/nacre/configuration.toml:4)");
 }
 
 TEST_CASE("a kind that has no name is still named") {

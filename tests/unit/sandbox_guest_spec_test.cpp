@@ -44,7 +44,8 @@ struct Made {
     const auto spec = nacre::oci::parse_spec(text, "config.json", "/bundle");
     choices = choose_mounts(spec, "/bundle");
     paths.rootfs = "/run/nacre/share/pod/c1/rootfs";
-    paths.mount_sources = {"", "", "/run/nacre/share/pod/c1/mounts/2", "", ""};
+    paths.mount_sources = {"", guest_memory_path(choices[1].memory), "/run/nacre/share/pod/c1/mounts/2", "",
+                           ""};
     document = make_guest_spec(spec, options);
     set_guest_paths(document, spec, choices, paths);
   }
@@ -213,14 +214,14 @@ TEST_CASE("limits that the guest is not given are told, those that mean no limit
   const auto spec = nacre::oci::parse_spec(
       R"({"ociVersion": "1.0.2", "root": {"path": "r"}, "linux": {"resources": {
           "memory": {"limit": 5, "kernel": 7, "swap": 0, "disableOOMKiller": false},
-          "unified": {"memory.high": "5", "io.max": "8:0 rbps=1"}, "hugepageLimits": [],
+           "unified": {"memory.high": "5", "io.max": "8:0 rbps=1", "rdma.max": "x"},
+           "hugepageLimits": [{"pageSize": "2MB", "limit": 0}],
           "blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1}], "throttleWriteBpsDevice": []}}}})",
       "config.json", "/b");
   CHECK(
       limits_without_effect(spec) ==
       std::vector<std::string>{"memory.kernel: the guest's cgroups are of version 2, which has no such limit",
-                               "blockIO: it is about devices of the host's",
-                               "unified.io.max: it is about devices of the host's"});
+                               "unified.rdma.max: it is about devices of the host's"});
   auto document = make_guest_spec(spec, {"c1", true, false});
   CHECK(json::serialize(document["linux"].at("resources")) ==
         R"({"memory":{"limit":5,"swap":0},"unified":{"memory.high":"5"}})");

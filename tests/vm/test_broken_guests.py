@@ -36,9 +36,9 @@ def from_built(path):
                           capture_output=True).stdout
 
 
-def with_foreign_agent():
+def with_init(name):
     """The built one with another /init: of archives one after the other, the last has a path."""
-    program = (place.build / "tests/vm/foreign-agent").read_bytes()
+    program = (place.build / "tests/vm" / name).read_bytes()
     return built_initrd() + initrd(lambda archive: archive.file("init", program, 0o755))
 
 
@@ -108,10 +108,10 @@ CASES = {
     "a channel that has no device": (lambda folder: qemu(kernel_params="nacre.channel=vsock"),
                                      ["agent says", "vsock device"]),
     "an agent of another release": (
-        lambda folder: qemu(initrd=file(folder, with_foreign_agent()), kernel_params="foreign=version"),
+        lambda folder: qemu(initrd=file(folder, with_init("foreign-agent")), kernel_params="foreign=version"),
         ["protocol version", "the guest's agent 9.9 chose version 77, this release speaks 1 to 1", "set initrd"]),
     "a guest that does nothing": (
-        lambda folder: qemu(initrd=file(folder, with_foreign_agent()), kernel_params="foreign=idle"),
+        lambda folder: qemu(initrd=file(folder, with_init("foreign-agent")), kernel_params="foreign=idle"),
         ["for 20 s the guest has neither said anything nor had work to do", "spoilt", "hold this release's agent?"]),
 }
 
@@ -129,7 +129,7 @@ def test_its_user_reads_why(nacre, folder, case):
 
 
 def test_what_a_terminal_obeys_does_not_come_through_from_the_console(nacre, folder):
-    nacre.configure(qemu(initrd=file(folder, with_foreign_agent()), kernel_params="foreign=noise"))
+    nacre.configure(qemu(initrd=file(folder, with_init("foreign-agent")), kernel_params="foreign=noise"))
     done = nacre.run(nacre.bundle("true"), globals=["--log", folder / "log"])
     assert done.code == 1, done
     check_sentence(done.err, ["ended with status 7", "set initrd", "the last line"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import place, reaper
+from harness.loop import Loop
 from harness.network import Cable, EmptyNetNs, NetNs
 from harness.runtime import Nacre
 from test_bad_input import check_sentence
@@ -55,6 +56,16 @@ def test_files_go_both_ways(box):
     (box.bundle.rootfs / "from-host").write_text("hello")
     assert box.exec("cat /from-host; echo there > /from-guest").ok().out == "hello"
     assert (box.bundle.rootfs / "from-guest").read_text() == "there\n"
+
+
+def test_a_disk_is_there_from_the_start(nacre):
+    nacre.configure({**MICROVM, "runtime.storage": ["block", "9p"]})
+    with Loop(nacre.folder) as loop:
+        bundle = nacre.bundle("printf early | dd of=/dev/xvda conv=notrunc,fsync")
+        bundle.spec["linux"].update(devices=[loop.device("/dev/xvda")])
+        bundle.spec["linux"]["resources"]["devices"].append(loop.rule("rw"))
+        nacre.run(bundle.write()).ok()
+        assert loop.file.read_bytes().startswith(b"early")
 
 
 def test_its_clock_runs_as_fast_as_the_host_s(box):

@@ -61,11 +61,8 @@ json::object front_end_of(const sdk::GuestDevice& guest, const sdk::HostEnd& hos
     device["queue-size"] = sdk::Options(guest.options).integer_or("queue_size", 1024);
     return device;
   }
-  case NACRE_DEVICE_BLOCK: {
-    auto device = virtio_device("virtio-blk", id, place);
-    disk::add_properties(device, guest);
-    return device;
-  }
+  case NACRE_DEVICE_BLOCK:
+    return disk::front_end(id, guest, place);
   default: {
     auto device = virtio_device("virtio-net", id, place);
     nic::add_properties(device, guest, host, place.transport);
@@ -119,6 +116,10 @@ void check_device(const sdk::GuestDevice& guest, const sdk::HostEnd& host) {
     if (guest.tag.size() > 20) // VIRTIO_BLK_ID_BYTES
       refuse(guest, NACRE_E_INVALID_ARGUMENT, "its serial \"" + guest.tag + "\" is longer than 20 bytes");
     check_options(guest, disk::options);
+    if (const auto driver = sdk::Options(guest.options).string_or("driver", "virtio-blk");
+        driver != "virtio-blk" && driver != "virtio-scsi")
+      refuse(guest, NACRE_E_UNSUPPORTED,
+             "QEMU's disks are \"virtio-blk\" or \"virtio-scsi\", not \"" + driver + "\"");
     return;
   case NACRE_DEVICE_NET:
     need_end(guest, host, {NACRE_END_FDS, NACRE_END_STREAM});

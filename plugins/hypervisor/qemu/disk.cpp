@@ -21,6 +21,10 @@ bool is_block_device(const sdk::HostEnd& host) {
 
 } // namespace
 
+bool is_scsi(const sdk::GuestDevice& guest) {
+  return sdk::Options(guest.options).string_or("driver", "virtio-blk") == "virtio-scsi";
+}
+
 int access_mode(const sdk::GuestDevice& guest) {
   return guest.read_only ? O_RDONLY : O_RDWR;
 }
@@ -56,17 +60,24 @@ void set_file(json::object& backend, std::string path) {
   backend["file"].as_object()["filename"] = std::move(path);
 }
 
-void add_properties(json::object& device, const sdk::GuestDevice& guest) {
+json::object front_end(const std::string& id, const sdk::GuestDevice& guest, const Place& place) {
   const sdk::Options options(guest.options);
-  device["drive"] = node_name(guest);
-  if (!guest.tag.empty()) device["serial"] = guest.tag;
-  if (guest.queues > 1) device["num-queues"] = guest.queues;
+  json::object device;
   const auto copy = [&](const char* from, const char* to) {
     if (options.has(from)) device[to] = options.integer(from);
   };
-  copy("queue_size", "queue-size");
+  if (place.transport == Place::Transport::scsi) {
+    device = {{"driver", "scsi-hd"}, {"id", id}, {"bus", place.bus}, {"scsi-id", place.slot}, {"lun", 0}};
+  } else {
+    device = virtio_device("virtio-blk", id, place);
+    device["num-queues"] = guest.queues; // QEMU's own default is one for each CPU
+    copy("queue_size", "queue-size");
+  }
+  device["drive"] = node_name(guest);
+  if (!guest.tag.empty()) device["serial"] = guest.tag;
   copy("logical_sector_size", "logical_block_size");
   copy("physical_sector_size", "physical_block_size");
+  return device;
 }
 
 } // namespace nacre::qemu::disk

@@ -1,5 +1,7 @@
-// virtio-blk over a file or a block device.
+// A virtio or SCSI disk over a file or a block device.
 #pragma once
+
+#include "place.hpp"
 
 #include <nacre/sdk/device.hpp>
 
@@ -11,10 +13,12 @@
 namespace nacre::qemu::disk {
 
 // Of the device's own options (nacre_guest_device.options).
-inline constexpr std::array<std::string_view, 7> options = {
-    "aio",        "cache_direct",        "cache_noflush",       "discard",
-    "queue_size", "logical_sector_size", "physical_sector_size"};
+inline constexpr std::array<std::string_view, 8> options = {
+    "driver",  "aio",        "cache_direct",        "cache_noflush",
+    "discard", "queue_size", "logical_sector_size", "physical_sector_size"};
 
+// It asks to be a disk of the SCSI controller, not a virtio disk of its own.
+bool is_scsi(const sdk::GuestDevice& guest);
 int access_mode(const sdk::GuestDevice& guest); // O_RDONLY or O_RDWR
 std::string node_name(const sdk::GuestDevice& guest);
 
@@ -22,7 +26,7 @@ std::string node_name(const sdk::GuestDevice& guest);
 boost::json::object backend(const sdk::GuestDevice& guest, const sdk::HostEnd& host);
 void set_file(boost::json::object& backend, std::string path);
 
-// Adds what a disk's front end has beside bus and address.
-void add_properties(boost::json::object& device, const sdk::GuestDevice& guest);
+// The argument of -device and device_add.
+boost::json::object front_end(const std::string& id, const sdk::GuestDevice& guest, const Place& place);
 
 } // namespace nacre::qemu::disk

@@ -1,5 +1,6 @@
 #include "machine.hpp"
 
+#include "disk.hpp"
 #include "kernel_image.hpp"
 
 #include <algorithm>
@@ -75,9 +76,45 @@ std::uint64_t Machine::device_capabilities(std::uint32_t kind) const {
 }
 
 // Devices that can be added later can also be removed later, so those of the boot sit in the same places.
-Place Machine::place_at_boot(const sdk::GuestDevice& guest) {
+Place Machine::place_at_boot(Arguments& arguments, const sdk::GuestDevice& guest) {
   const bool movable = guest.kind == NACRE_DEVICE_BLOCK || guest.kind == NACRE_DEVICE_NET;
-  return movable && topology_->can_hot_add() ? topology_->take_hot() : topology_->take_cold();
+  const auto take = [&] {
+    return movable && topology_->can_hot_add() ? topology_->take_hot() : topology_->take_cold();
+  };
+  if (guest.kind != NACRE_DEVICE_BLOCK || !disk::is_scsi(guest)) return take();
+  if (!scsi_) {
+    scsi_.sit_in(take());
+    arguments.add("-device", scsi_.device(guest));
+  }
+  return scsi_.take_target();
+}
+
+Place Machine::place_while_running(const sdk::Call& call, Qmp& qmp, const sdk::GuestDevice& guest) {
+  std::unique_lock lock(mutex_);
+  if (guest.kind != NACRE_DEVICE_BLOCK || !disk::is_scsi(guest)) return topology_->take_hot();
+  if (!scsi_) {
+    ScsiController controller;
+    const Place place = topology_->take_hot();
+    controller.sit_in(place);
+    lock.unlock(); // the thread that reads the answer takes it too
+    try {
+      qmp.execute(call, "device_add", controller.device(guest));
+    } catch (...) {
+      release(place);
+      throw;
+    }
+    lock.lock();
+    scsi_ = controller;
+  }
+  return scsi_.take_target();
+}
+
+void Machine::release(const Place& place) {
+  const std::lock_guard lock(mutex_);
+  if (place.transport == Place::Transport::scsi)
+    scsi_.release(place);
+  else
+    topology_->release(place);
 }
 
 void Machine::add_boot_devices(Arguments& arguments, sdk::VmDescription& vm) {
@@ -90,7 +127,7 @@ void Machine::add_boot_devices(Arguments& arguments, sdk::VmDescription& vm) {
     if (devices_.contains(guest.id))
       throw sdk::Error(NACRE_E_ALREADY_EXISTS, "there are two devices with the id \"" + guest.id + "\"");
     Attached attached;
-    attached.place = place_at_boot(guest);
+    attached.place = place_at_boot(arguments, guest);
     attached.removable = attached.place.removable();
     guest.address = attached.place.guest;
     attached.guest = guest;
@@ -186,11 +223,13 @@ void Machine::resume(const sdk::Call& call) {
   running("resume the machine").execute(call, "cont");
 }
 
-void Machine::take_back(std::vector<QmpStep>& steps) noexcept {
+// QEMU does the steps in order, so the answer to the last one says that all are done.
+void Machine::take_back(std::vector<QmpStep>& steps, std::function<void()> done) noexcept {
+  std::erase_if(steps, [](const QmpStep& step) { return step.command.empty(); });
+  if (steps.empty() && done) done();
   for (auto& step : steps) {
-    if (step.command.empty()) continue;
     try {
-      qmp_->post(step.command, std::move(step.arguments));
+      qmp_->post(step.command, std::move(step.arguments), &step == &steps.back() ? done : nullptr);
     } catch (const std::exception&) { // QEMU is gone, and its devices with it
       return;
     }
@@ -210,8 +249,8 @@ std::string Machine::add_device(const sdk::Call& call, sdk::Device device) {
     if (devices_.contains(device.guest.id))
       throw sdk::Error(NACRE_E_ALREADY_EXISTS,
                        "there is a device with the id \"" + device.guest.id + "\" already");
-    attached.place = topology_->take_hot();
   }
+  attached.place = place_while_running(call, qmp, device.guest);
   attached.removable = true;
   attached.guest = std::move(device.guest);
   attached.guest.address = attached.place.guest;
@@ -225,8 +264,7 @@ std::string Machine::add_device(const sdk::Call& call, sdk::Device device) {
   } catch (...) {
     std::reverse(done.begin(), done.end());
     take_back(done);
-    const std::lock_guard lock(mutex_);
-    topology_->release(attached.place);
+    release(attached.place);
     throw;
   }
   done.pop_back(); // device_del is remove_device()'s
@@ -297,19 +335,23 @@ void Machine::on_event(std::string_view name, const json::object& data) {
 void Machine::on_device_deleted(const std::string& id) {
   std::uint64_t operation = 0;
   std::vector<QmpStep> back;
+  Place place;
   {
     const std::lock_guard lock(mutex_);
     const auto found = devices_.find(id);
     if (found == devices_.end()) return; // a part of a device, or one that was never completely there
     operation = found->second.removal;
     back = std::move(found->second.back);
-    topology_->release(found->second.place);
+    place = found->second.place;
     devices_.erase(found);
     std::erase(order_, id);
   }
-  take_back(back);
-  events_.send(NACRE_EVENT_DEVICE_REMOVED, 0, {}, id, operation);
-  if (operation != 0) events_.send(NACRE_EVENT_OPERATION_DONE, 0, {}, id, operation);
+  release(place);
+  // Only then is the host's end free for others.
+  take_back(back, [this, id, operation] {
+    events_.send(NACRE_EVENT_DEVICE_REMOVED, 0, {}, id, operation);
+    if (operation != 0) events_.send(NACRE_EVENT_OPERATION_DONE, 0, {}, id, operation);
+  });
 }
 
 void Machine::on_unplug_refused(const std::string& id) {

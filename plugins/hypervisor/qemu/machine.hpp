@@ -6,12 +6,14 @@
 #include "device.hpp"
 #include "options.hpp"
 #include "qmp.hpp"
+#include "scsi_controller.hpp"
 #include "topology.hpp"
 #include "vmm_process.hpp"
 
 #include <nacre/sdk/hypervisor.hpp>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -51,11 +53,13 @@ private:
     std::uint64_t removal = 0; // operation that is under way
   };
 
-  Place place_at_boot(const sdk::GuestDevice& guest);
+  Place place_at_boot(Arguments& arguments, const sdk::GuestDevice& guest);
+  Place place_while_running(const sdk::Call& call, Qmp& qmp, const sdk::GuestDevice& guest);
+  void release(const Place& place);
   void add_boot_devices(Arguments& arguments, sdk::VmDescription& vm);
   void await_greeting(const sdk::Call& call);
   Qmp& running(const char* operation);
-  void take_back(std::vector<QmpStep>& steps) noexcept;
+  void take_back(std::vector<QmpStep>& steps, std::function<void()> done = nullptr) noexcept;
 
   // On the thread that reads QMP.
   void on_event(std::string_view name, const boost::json::object& data);
@@ -67,8 +71,9 @@ private:
   Options options_;
   Accelerator accelerator_;
   sdk::EventSender events_;  // used by the thread that reads QMP only
-  mutable std::mutex mutex_; // guards the four below
+  mutable std::mutex mutex_; // guards the five below
   std::unique_ptr<Topology> topology_;
+  ScsiController scsi_;
   std::vector<std::string> order_; // ids, as added
   std::map<std::string, Attached> devices_;
   std::uint64_t next_operation_ = 1;

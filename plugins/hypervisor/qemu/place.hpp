@@ -10,15 +10,19 @@ namespace nacre::qemu {
 
 // A place for one device.
 struct Place {
-  enum class Transport { pci, mmio };
+  enum class Transport { pci, mmio, scsi };
 
-  std::string bus; // QEMU's id of the bus: "pcie.0", "bridge0", "port3", "virtio-mmio-bus.5"
-  std::uint32_t slot = 0;
-  std::string guest; // what the guest's agent looks for: PCI path "04", or "02/1f" behind a bridge; "mmio5"
+  std::string bus;        // QEMU's id of the bus: "pcie.0", "bridge0", "port3", "virtio-mmio-bus.5", "scsi.0"
+  std::uint32_t slot = 0; // or SCSI target
+  std::string guest; // what the guest's agent looks for: PCI path "04", or "02/1f" behind a bridge; "mmio5";
+                     // "scsi:02/1f:0"
   Transport transport = Transport::pci;
+  bool hot_pluggable = false; // of a SCSI target
 
   std::string pci_address() const; // "1f.0", for the property `addr`
-  bool removable() const { return transport == Transport::pci && bus != "pcie.0"; }
+  bool removable() const {
+    return transport == Transport::scsi ? hot_pluggable : transport == Transport::pci && bus != "pcie.0";
+  }
 };
 
 // The argument of -device and device_add for a virtio device in this place; `driver` without its transport:

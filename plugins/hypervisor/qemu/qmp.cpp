@@ -87,15 +87,30 @@ void Qmp::take(std::string_view line) {
     listener_.event(std::string_view(event->as_string()), data ? data->as_object() : nothing);
     return;
   }
+  const auto* id = message.if_contains("id");
+  if (id && take_posted(id->to_number<std::uint64_t>())) return;
   const std::lock_guard lock(mutex_);
   if (message.contains("QMP")) {
     greeted_ = true;
-  } else if (const auto* id = message.if_contains("id")) {
+  } else if (id) {
     const auto found = waiting_.find(id->to_number<std::uint64_t>());
-    if (found == waiting_.end()) return; // posted, or nobody waits any more
+    if (found == waiting_.end()) return; // nobody waits any more
     found->second = {true, std::move(message)};
   }
   ::eventfd_write(changed_.get(), 1);
+}
+
+bool Qmp::take_posted(std::uint64_t id) {
+  std::function<void()> answered;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = posted_.find(id);
+    if (found == posted_.end()) return false;
+    answered = std::move(found->second);
+    posted_.erase(found);
+  }
+  answered();
+  return true;
 }
 
 void Qmp::close_with(std::string_view reason) {
@@ -187,12 +202,13 @@ json::value Qmp::execute(const sdk::Call& call, std::string_view command, json::
   return value ? *value : json::value(nullptr);
 }
 
-void Qmp::post(std::string_view command, json::object arguments) {
+void Qmp::post(std::string_view command, json::object arguments, std::function<void()> answered) {
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     id = next_id_++;
+    if (answered) posted_[id] = std::move(answered);
   }
   send(command_line(command, std::move(arguments), id), -1);
 }

@@ -44,8 +44,10 @@ public:
   // along. Throws sdk::Error with QEMU's words; NACRE_E_UNAVAILABLE when the connection is gone.
   boost::json::value execute(const sdk::Call& call, std::string_view command,
                              boost::json::object arguments = {}, int fd = -1);
-  // Sends and does not wait. For the reading thread, and for quit.
-  void post(std::string_view command, boost::json::object arguments = {});
+  // Sends and does not wait. For the reading thread, and for quit. `answered` is called there when QEMU has
+  // done it or refused to, and never when the connection ends before.
+  void post(std::string_view command, boost::json::object arguments = {},
+            std::function<void()> answered = nullptr);
 
   static constexpr std::size_t longest_line = 4u << 20;
 
@@ -57,6 +59,7 @@ private:
 
   void read_lines();
   void take(std::string_view line);
+  bool take_posted(std::uint64_t id);
   void close_with(std::string_view reason);
   void send(std::string_view line, int fd);
   // Waits under deadline and cancellation until `ready` holds or the connection is closed.
@@ -74,6 +77,7 @@ private:
   std::string close_reason_;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, Answer> waiting_;
+  std::map<std::uint64_t, std::function<void()>> posted_; // with somebody to be called
 };
 
 } // namespace nacre::qemu

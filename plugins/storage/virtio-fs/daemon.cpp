@@ -40,9 +40,10 @@ void add_words_for_qemu(std::vector<std::string>& words, const Settings& setting
                      "virtio_fs_cache \"metadata\" is not known to QEMU's own virtiofsd; use never, "
                      "auto or always, or set virtio_fs_daemon to a virtiofsd in Rust");
   if (settings.inode_file_handles == "mandatory")
-    throw sdk::Error(NACRE_E_UNSUPPORTED,
-                     "virtio_fs_inode_file_handles \"mandatory\" is not known to QEMU's own virtiofsd; use never "
-                     "or prefer, or set virtio_fs_daemon to a virtiofsd in Rust");
+    throw sdk::Error(
+        NACRE_E_UNSUPPORTED,
+        "virtio_fs_inode_file_handles \"mandatory\" is not known to QEMU's own virtiofsd; use never "
+        "or prefer, or set virtio_fs_daemon to a virtiofsd in Rust");
   words.emplace_back("-f");
   words.emplace_back("-o");
   words.push_back("source=" + folder + ",announce_submounts,xattr,cache=");

@@ -64,6 +64,16 @@ struct nacre_probe_report {
 #define NACRE_LOG_WARNING 3u
 #define NACRE_LOG_ERROR 4u
 
+/* A mount that only the process sees: with one of these it gets a mount namespace of its own. */
+struct nacre_spawn_mount {
+  uint32_t struct_size;
+  int32_t fd;                   /* index, among the call's descriptors, of a detached mount (open_tree(2) with
+                                   OPEN_TREE_CLONE) that is put at `target`; -1: a new file system */
+  NACRE_STRING(target);         /* absolute; a folder that is missing is made */
+  NACRE_STRING(fstype);         /* of a new one */
+  NACRE_STRING(data);           /* of a new one: the options of mount(2) */
+};
+
 /* A process that the plugin wants. What it may do is not said here: the core and the security plugins decide by
  * `role`. The core adds environment, cgroup, mount namespace, limits and filters. */
 struct nacre_spawn {
@@ -75,9 +85,13 @@ struct nacre_spawn {
   uint32_t argv_count;
   uint32_t env_count;
   const uint32_t *target_fds;   /* one for each descriptor of the call: its number in the new process, 3 or above.
-                                   0 is /dev/null, 1 and 2 go to the core, who keeps the tail for error messages */
+                                   0 is /dev/null, 1 and 2 go to the core, who keeps the tail for error messages.
+                                   For a descriptor that `mounts` names: 0, it is not passed on */
   int32_t netns_fd;             /* network namespace to run in, borrowed; -1: an empty one of the pod's own */
   uint32_t in_pod_mounts;       /* 1: the paths of argv are meant in the pod's mount namespace */
+  const struct nacre_spawn_mount *const *mounts; /* made in this order, on top of what the process would see */
+  uint32_t mount_count;
+  uint32_t reserved;
 };
 
 struct nacre_process {
@@ -127,6 +141,12 @@ struct nacre_host {
 
   /* A named number for the sandbox's metrics. */
   void (*metric)(void *context, const char *name, double value);
+
+  /* Starts a process as spawn() does and returns when it has ended; cancelled or overdue, it is killed. *ret_status is
+   * what waitpid(2) gives; ret_words (NUL-terminated) gets the end of what it wrote on 1 and 2. */
+  int32_t (*run)(void *context, const struct nacre_call *call, const struct nacre_spawn *plan,
+                 const struct nacre_fds *fds, int32_t *ret_status, char *ret_words, uint64_t words_capacity,
+                 struct nacre_error *error);
 };
 
 /* An event, read from a handle's events descriptor (SOCK_SEQPACKET, one struct a packet, followed by `text_len` bytes

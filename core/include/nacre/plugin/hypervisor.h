@@ -53,10 +53,11 @@ struct nacre_guest_device {
   uint32_t kind;            /* NACRE_DEVICE_* */
   NACRE_STRING(id);         /* [a-z0-9-]{1,31}, unique in the VM, stable over save and restore */
   NACRE_STRING(address);    /* filled by the hypervisor: PCI path ("02/03"), virtio-mmio slot ("mmio5": the _UID of
-                               its ACPI device LNRO0005), or "" while unknown */
+                               its ACPI device LNRO0005), target of the virtio SCSI controller in such a
+                               place ("scsi:02/03:0"), or "" while unknown */
   NACRE_STRING(tag);        /* SHARE, VHOST_USER_FS: the mount tag; BLOCK: the serial */
   NACRE_STRING(options);    /* JSON object of further settings of this device ("cache", "discard", "security_model",
-                               "queue_size"); unknown ones are an error of the plan */
+                               "queue_size", "driver"); unknown ones are an error of the plan */
   uint8_t mac[8];           /* NET: first 6 bytes */
   uint32_t read_only;       /* 1: the guest cannot write */
   uint32_t mtu;             /* NET: 0: do not tell the guest */

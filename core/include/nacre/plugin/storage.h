@@ -64,25 +64,40 @@ struct nacre_mount_request {
   NACRE_STRING(container_id);
   NACRE_STRING(source);       /* host path, resolved by the core */
   NACRE_STRING(destination);  /* in the container; "" for a rootfs */
-  NACRE_STRING(fstype);       /* the host's, from mountinfo */
-  const char *const *options; /* of the OCI mount, NUL-terminated */
+  NACRE_STRING(fstype);       /* the host's, from mountinfo; of a rootfs on a device node: what it is to be mounted as.
+                                 "" with NACRE_SOURCE_BLOCK: the container gets the device itself, and the answer has one
+                                 device and no mount */
+  const char *const *options; /* of the OCI mount, or of the mount of such a node, NUL-terminated */
   uint32_t option_count;
   uint32_t source_kind;       /* NACRE_SOURCE_* */
   uint32_t read_only;
   uint32_t device_major;      /* of the file system that source is on; of the node for BLOCK and CHAR */
   uint32_t device_minor;
   uint32_t reserved;
+  uint32_t last_resort;       /* 1: no plugin of the list takes it as it is; one that makes a copy of it may */
+  uint32_t reserved2;
 };
 
 #define NACRE_ATTACH_SHARED 1u  /* the core puts the source into the pod's share and names it there */
-#define NACRE_ATTACH_DEVICE 2u  /* device and guest mount below */
+#define NACRE_ATTACH_DEVICE 2u  /* device and guest mount below; for a device itself no mount */
 #define NACRE_ATTACH_GUEST 3u   /* nothing of the host is used: guest mount only */
+#define NACRE_ATTACH_COPY 4u    /* the core copies the file into the guest: a regular one of at most
+                                   NACRE_COPY_BYTES_MAX bytes, asked for as the last resort */
+#define NACRE_COPY_BYTES_MAX 524288u
 struct nacre_attach_result {
   uint32_t struct_size;
   uint32_t how;                             /* NACRE_ATTACH_* */
   const struct nacre_guest_device *device;  /* ATTACH_DEVICE */
   const struct nacre_host_end *host_end;    /* its descriptors are in fds_out, moved */
   const struct nacre_guest_mount *mount;    /* ATTACH_DEVICE, ATTACH_GUEST */
+  /* Several of them, for ATTACH_DEVICE and ATTACH_GUEST. A count of 0: the single one above counts. Devices are added in
+   * their order and removed in the opposite one. So are mounts made and undone; the last is what the container sees, and
+   * the only one whose mount_point may be empty. */
+  uint32_t device_count;
+  uint32_t mount_count;
+  const struct nacre_guest_device *const *devices;
+  const struct nacre_host_end *const *host_ends; /* one for each device */
+  const struct nacre_guest_mount *const *mounts; /* each may name any of the devices as its source */
 };
 
 typedef struct nacre_store nacre_store;           /* opaque, the plugin's: one a pod */

@@ -70,6 +70,14 @@ struct Probe {
   static Probe error(std::string reason) { return {NACRE_PROBE_ERROR, std::move(reason)}; }
 };
 
+// A mount that only the process sees; see struct nacre_spawn_mount.
+struct SpawnMount {
+  std::string target{};
+  Fd tree{};            // a detached mount; none: a new file system
+  std::string fstype{}; // of a new one
+  std::string data{};
+};
+
 // A process that the plugin wants; see struct nacre_spawn.
 struct Spawn {
   std::string role{};
@@ -82,11 +90,18 @@ struct Spawn {
   std::vector<Passed> fds{};
   int netns_fd = -1; // borrowed; -1: an empty namespace of the pod's own
   bool in_pod_mounts = false;
+  std::vector<SpawnMount> mounts{};
 };
 
 struct Process {
   int pid = 0;
   int pidfd = -1; // the host's; valid until the plugin's handle is destroyed
+};
+
+// How a process ended that was run to its end.
+struct Ended {
+  int status = 0;      // as waitpid(2) gives it; 0: it has done what it was asked for
+  std::string words{}; // the end of what it wrote
 };
 
 struct PodFolder {
@@ -115,28 +130,24 @@ public:
   // Returns when the exec has succeeded; 1 and 2 of the process go to the core.
   Process spawn(const Call& call, Spawn plan) const {
     need(NACRE_HAS_FUNCTION(raw_, nacre_host, spawn), "spawn");
-    Arena arena;
-    FdsToSend fds;
-    std::vector<std::uint32_t> targets;
-    for (auto& passed : plan.fds) {
-      fds.add(std::move(passed.fd));
-      targets.push_back(passed.target);
-    }
-    auto* raw = arena.make<nacre_spawn>();
-    NACRE_SDK_SET(arena, raw, role, plan.role);
-    raw->argv = arena.texts(plan.argv);
-    raw->argv_count = static_cast<std::uint32_t>(plan.argv.size());
-    raw->env = arena.texts(plan.env);
-    raw->env_count = static_cast<std::uint32_t>(plan.env.size());
-    raw->target_fds = targets.data();
-    raw->netns_fd = plan.netns_fd;
-    raw->in_pod_mounts = plan.in_pod_mounts ? 1 : 0;
     nacre_process process{};
     process.struct_size = sizeof process;
-    ask([&](nacre_error* e) {
-      return raw_->spawn(raw_->context, call.raw(), raw, fds.hand_over(), &process, e);
+    with_raw(std::move(plan), [&](const nacre_spawn* raw, const nacre_fds* fds) {
+      ask([&](nacre_error* e) { return raw_->spawn(raw_->context, call.raw(), raw, fds, &process, e); });
     });
     return {process.pid, process.pidfd};
+  }
+  // The same, until the process has ended.
+  Ended run(const Call& call, Spawn plan) const {
+    need(NACRE_HAS_FUNCTION(raw_, nacre_host, run), "run");
+    std::int32_t status = 0;
+    char words[2048] = "";
+    with_raw(std::move(plan), [&](const nacre_spawn* raw, const nacre_fds* fds) {
+      ask([&](nacre_error* e) {
+        return raw_->run(raw_->context, call.raw(), raw, fds, &status, words, sizeof words, e);
+      });
+    });
+    return {status, words};
   }
   void signal_process(int pid, int signal) const {
     need(NACRE_HAS_FUNCTION(raw_, nacre_host, signal_process), "signal_process");
@@ -178,6 +189,42 @@ public:
 
 private:
   friend class Change;
+  // `body` gets the plan as it crosses the boundary, with its descriptors.
+  template <typename Body> static void with_raw(Spawn plan, Body&& body) {
+    Arena arena;
+    FdsToSend fds;
+    std::vector<std::uint32_t> targets;
+    for (auto& passed : plan.fds) {
+      fds.add(std::move(passed.fd));
+      targets.push_back(passed.target);
+    }
+    auto* raw = arena.make<nacre_spawn>();
+    raw->mount_count = static_cast<std::uint32_t>(plan.mounts.size());
+    auto** mounts = arena.array<const nacre_spawn_mount*>(plan.mounts.size());
+    for (auto& mount : plan.mounts) {
+      auto* raw_mount = arena.make<nacre_spawn_mount>();
+      NACRE_SDK_SET(arena, raw_mount, target, mount.target);
+      NACRE_SDK_SET(arena, raw_mount, fstype, mount.fstype);
+      NACRE_SDK_SET(arena, raw_mount, data, mount.data);
+      raw_mount->fd = -1;
+      if (mount.tree) {
+        raw_mount->fd = static_cast<std::int32_t>(targets.size());
+        fds.add(std::move(mount.tree));
+        targets.push_back(0);
+      }
+      *mounts++ = raw_mount;
+    }
+    raw->mounts = mounts - plan.mounts.size();
+    NACRE_SDK_SET(arena, raw, role, plan.role);
+    raw->argv = arena.texts(plan.argv);
+    raw->argv_count = static_cast<std::uint32_t>(plan.argv.size());
+    raw->env = arena.texts(plan.env);
+    raw->env_count = static_cast<std::uint32_t>(plan.env.size());
+    raw->target_fds = targets.data();
+    raw->netns_fd = plan.netns_fd;
+    raw->in_pod_mounts = plan.in_pod_mounts ? 1 : 0;
+    body(raw, fds.hand_over());
+  }
   static void need(bool has, const char* function) {
     if (!has)
       throw Error(NACRE_E_UNSUPPORTED, std::string("this version of Nacre offers plugins no ") + function);

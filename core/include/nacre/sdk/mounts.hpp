@@ -44,13 +44,17 @@ struct MountRequest {
   bool read_only = false;
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
+  bool last_resort = false;
 };
 
-// struct nacre_attach_result
+// struct nacre_attach_result. A plugin with one device and one mount may set `device` and `mount` instead of
+// the lists; the core reads the lists only.
 struct AttachResult {
   std::uint32_t how = NACRE_ATTACH_SHARED;
   std::optional<Device> device{};
   std::optional<GuestMount> mount{};
+  std::vector<Device> devices{};
+  std::vector<GuestMount> mounts{};
 };
 
 // claim()'s answer.
@@ -84,32 +88,44 @@ inline GuestMount from_c(const nacre_guest_mount* pointer) {
   return mount;
 }
 
+// The lists of devices and mounts that nacre_storage_plan and nacre_attach_result have.
+template <typename T>
+void set_lists(T& raw, std::vector<Device> devices, const std::vector<GuestMount>& mounts, Arena& arena,
+               FdsToSend& fds) {
+  auto** guests = arena.array<const nacre_guest_device*>(devices.size());
+  auto** ends = arena.array<const nacre_host_end*>(devices.size());
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    guests[i] = to_c(devices[i].guest, arena);
+    ends[i] = to_c(std::move(devices[i].host), arena, fds);
+  }
+  auto** list = arena.array<const nacre_guest_mount*>(mounts.size());
+  for (std::size_t i = 0; i < mounts.size(); ++i)
+    list[i] = to_c(mounts[i], arena);
+  raw.device_count = static_cast<std::uint32_t>(devices.size());
+  raw.devices = guests;
+  raw.host_ends = ends;
+  raw.mount_count = static_cast<std::uint32_t>(mounts.size());
+  raw.mounts = list;
+}
+template <typename T>
+void get_lists(const T& raw, std::vector<Device>& devices, std::vector<GuestMount>& mounts,
+               ReceivedFds& fds) {
+  for (std::uint32_t i = 0; i < raw.device_count; ++i)
+    devices.push_back({from_c(raw.devices[i]), from_c(raw.host_ends[i], fds)});
+  for (std::uint32_t i = 0; i < raw.mount_count; ++i)
+    mounts.push_back(from_c(raw.mounts[i]));
+}
+
 inline nacre_storage_plan to_c(StoragePlan plan, Arena& arena, FdsToSend& fds) {
   nacre_storage_plan raw{};
   raw.struct_size = sizeof raw;
-  auto** devices = arena.array<const nacre_guest_device*>(plan.devices.size());
-  auto** ends = arena.array<const nacre_host_end*>(plan.devices.size());
-  for (std::size_t i = 0; i < plan.devices.size(); ++i) {
-    devices[i] = to_c(plan.devices[i].guest, arena);
-    ends[i] = to_c(std::move(plan.devices[i].host), arena, fds);
-  }
-  auto** mounts = arena.array<const nacre_guest_mount*>(plan.mounts.size());
-  for (std::size_t i = 0; i < plan.mounts.size(); ++i)
-    mounts[i] = to_c(plan.mounts[i], arena);
-  raw.device_count = static_cast<std::uint32_t>(plan.devices.size());
-  raw.devices = devices;
-  raw.host_ends = ends;
-  raw.mount_count = static_cast<std::uint32_t>(plan.mounts.size());
-  raw.mounts = mounts;
+  set_lists(raw, std::move(plan.devices), plan.mounts, arena, fds);
   return raw;
 }
 
 inline StoragePlan from_c(const nacre_storage_plan& raw, ReceivedFds& fds) {
   StoragePlan plan;
-  for (std::uint32_t i = 0; i < raw.device_count; ++i)
-    plan.devices.push_back({from_c(raw.devices[i]), from_c(raw.host_ends[i], fds)});
-  for (std::uint32_t i = 0; i < raw.mount_count; ++i)
-    plan.mounts.push_back(from_c(raw.mounts[i]));
+  get_lists(raw, plan.devices, plan.mounts, fds);
   return plan;
 }
 
@@ -139,6 +155,7 @@ inline const nacre_mount_request* to_c(const MountRequest& request, Arena& arena
   raw->read_only = request.read_only ? 1 : 0;
   raw->device_major = request.device_major;
   raw->device_minor = request.device_minor;
+  raw->last_resort = request.last_resort ? 1 : 0;
   return raw;
 }
 
@@ -156,6 +173,7 @@ inline MountRequest from_c(const nacre_mount_request* pointer) {
   request.read_only = raw.read_only != 0;
   request.device_major = raw.device_major;
   request.device_minor = raw.device_minor;
+  request.last_resort = raw.last_resort != 0;
   return request;
 }
 
@@ -168,15 +186,18 @@ inline nacre_attach_result to_c(AttachResult result, Arena& arena, FdsToSend& fd
     raw.host_end = to_c(std::move(result.device->host), arena, fds);
   }
   if (result.mount) raw.mount = to_c(*result.mount, arena);
+  set_lists(raw, std::move(result.devices), result.mounts, arena, fds);
   return raw;
 }
 
+// Whatever the plugin has set, the lists have it.
 inline AttachResult from_c(const nacre_attach_result& raw, ReceivedFds& fds) {
   AttachResult result;
   result.how = raw.how;
-  if (raw.device != nullptr && raw.host_end != nullptr)
-    result.device = Device{from_c(raw.device), from_c(raw.host_end, fds)};
-  if (raw.mount != nullptr) result.mount = from_c(raw.mount);
+  get_lists(raw, result.devices, result.mounts, fds);
+  if (raw.device_count == 0 && raw.device != nullptr && raw.host_end != nullptr)
+    result.devices.push_back({from_c(raw.device), from_c(raw.host_end, fds)});
+  if (raw.mount_count == 0 && raw.mount != nullptr) result.mounts.push_back(from_c(raw.mount));
   return result;
 }
 

@@ -94,8 +94,13 @@ template <typename Plugin> struct StorageTable : Handle<Plugin, nacre_store> {
     return guard(error, [&] {
       auto handle = std::make_unique<AttachmentHandle>();
       handle->object = H::of(store).object.attach(Call(call), from_c(request));
+      AttachResult result = handle->object->result();
+      const bool has_lists = !result.devices.empty() || !result.mounts.empty();
+      if (has_lists && !NACRE_HAS(ret_result, nacre_attach_result, mounts))
+        throw Error(NACRE_E_UNSUPPORTED,
+                    "this version of Nacre takes one device and one mount an attachment only");
       FdsToSend fds;
-      const nacre_attach_result raw = to_c(handle->object->result(), handle->arena, fds);
+      const nacre_attach_result raw = to_c(std::move(result), handle->arena, fds);
       fds.hand_out(out);
       deliver(ret_result, raw);
       *ret = reinterpret_cast<nacre_attachment*>(handle.release());

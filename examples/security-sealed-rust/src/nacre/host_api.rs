@@ -53,6 +53,18 @@ pub struct nacre_probe_report {
 }
 
 #[repr(C)]
+pub struct nacre_spawn_mount {
+    pub struct_size: u32,
+    pub fd: i32,
+    pub target: *const u8,
+    pub target_len: u64,
+    pub fstype: *const u8,
+    pub fstype_len: u64,
+    pub data: *const u8,
+    pub data_len: u64,
+}
+
+#[repr(C)]
 pub struct nacre_spawn {
     pub struct_size: u32,
     pub flags: u32,
@@ -65,6 +77,9 @@ pub struct nacre_spawn {
     pub target_fds: *const u32,
     pub netns_fd: i32,
     pub in_pod_mounts: u32,
+    pub mounts: *const *const nacre_spawn_mount,
+    pub mount_count: u32,
+    pub reserved: u32,
 }
 
 #[repr(C)]
@@ -89,6 +104,7 @@ pub struct nacre_host {
     pub journal_add: Option<unsafe extern "C" fn(context: *mut c_void, record: *const c_void, length: u64, ret_id: *mut u64, error: *mut nacre_error) -> i32>,
     pub journal_done: Option<unsafe extern "C" fn(context: *mut c_void, id: u64, error: *mut nacre_error) -> i32>,
     pub metric: Option<unsafe extern "C" fn(context: *mut c_void, name: *const u8, value: f64)>,
+    pub run: Option<unsafe extern "C" fn(context: *mut c_void, call: *const nacre_call, plan: *const nacre_spawn, fds: *const nacre_fds, ret_status: *mut i32, ret_words: *mut u8, words_capacity: u64, error: *mut nacre_error) -> i32>,
 }
 
 #[repr(C)]

@@ -19,6 +19,8 @@ pub const NACRE_SOURCE_FIFO: u32 = 6;
 pub const NACRE_ATTACH_SHARED: u32 = 1;
 pub const NACRE_ATTACH_DEVICE: u32 = 2;
 pub const NACRE_ATTACH_GUEST: u32 = 3;
+pub const NACRE_ATTACH_COPY: u32 = 4;
+pub const NACRE_COPY_BYTES_MAX: u32 = 524288;
 
 #[repr(C)]
 pub struct nacre_store {
@@ -87,6 +89,8 @@ pub struct nacre_mount_request {
     pub device_major: u32,
     pub device_minor: u32,
     pub reserved: u32,
+    pub last_resort: u32,
+    pub reserved2: u32,
 }
 
 #[repr(C)]
@@ -96,6 +100,11 @@ pub struct nacre_attach_result {
     pub device: *const nacre_guest_device,
     pub host_end: *const nacre_host_end,
     pub mount: *const nacre_guest_mount,
+    pub device_count: u32,
+    pub mount_count: u32,
+    pub devices: *const *const nacre_guest_device,
+    pub host_ends: *const *const nacre_host_end,
+    pub mounts: *const *const nacre_guest_mount,
 }
 
 #[repr(C)]
