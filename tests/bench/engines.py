@@ -17,9 +17,10 @@ from harness import place, reaper  # noqa: E402
 
 reaper.become_child()
 
+from floor import Floor, ninep  # noqa: E402
 from harness.engines import IMAGE, Docker  # noqa: E402
 from harness.runtime import Nacre  # noqa: E402
-from start import Floor, nacre_start  # noqa: E402
+from start import nacre_start  # noqa: E402
 
 EXECS = 10
 
@@ -40,12 +41,12 @@ def runs(pairs, folder):
         nacre = Nacre(folder)
         bundle = nacre.bundle("echo first; sleep 1000")
         _, words, _ = nacre_start(nacre, bundle)
-        floor = Floor(folder, words, bundle)
+        floor = Floor(folder / "floor", words, bundle, ninep())
         for runtime in ("runc", "nacre"):
             docker_run(docker, runtime)  # warms the page cache
-        floor.run()
+        floor.seconds_to_first_byte()
         for number in range(pairs):
-            ours, theirs, base = docker_run(docker, "nacre"), docker_run(docker, "runc"), floor.run()
+            ours, theirs, base = docker_run(docker, "nacre"), docker_run(docker, "runc"), floor.seconds_to_first_byte()
             ratios.append(ours / (theirs + base))
             print(f"pair {number + 1}: docker run {ours:.2f} s, runc's {theirs:.2f} s, floor {base:.2f} s, "
                   f"ratio {ratios[-1]:.2f}", flush=True)

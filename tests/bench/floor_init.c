@@ -1,6 +1,7 @@
-/* The floor of `tools/dev bench start`: what a guest must do at the least to run one container. It loads the
- * modules that the share and the port need, mounts the share, moves the root as the agent does (crun's
- * pivot_root needs it), and lets crun run the bundle with its stdio on the agent's port. Nothing else. */
+/* The floor of `tools/dev bench start` and `storage`: what a guest must do at the least to run one container.
+ * It loads the modules that the share and the port need, mounts the share, moves the root as the agent does
+ * (crun's pivot_root needs it), and lets crun run the bundle with its stdio on the agent's port. Nothing
+ * else. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -59,7 +60,7 @@ static void load(const char* name, size_t length, int dependencies) {
 }
 
 static void load_modules(void) {
-  static const char* const names[] = {"virtio_pci", "virtio_console", "9pnet_virtio", "9p"};
+  static const char* const names[] = {"virtio_pci", "virtio_console", SHARE_MODULES};
   int fd = open(MODULE_LIST, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || read(fd, modules, sizeof modules - 1) < 0) die(MODULE_LIST);
   close(fd);
@@ -109,15 +110,16 @@ int main(void) {
   if (chdir("/floor-root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0) die("move /");
   mkdir("/run/nacre", 0755);
   mkdir("/run/nacre/share", 0755);
-  mount_or_die(SHARE_TAG, "/run/nacre/share/pod", "9p", 0, SHARE_OPTIONS);
+  mount_or_die(SHARE_TAG, "/run/nacre/share/pod", SHARE_TYPE, 0, SHARE_OPTIONS);
   int port = open_port();
   pid_t child = fork();
   if (child == 0) {
     dup2(port, 0);
     dup2(port, 1);
     dup2(port, 2);
-    char* const words[] = {"/usr/bin/crun", "--cgroup-manager=cgroupfs",   "--root", "/run/crun", "run",
-                           "--bundle",      "/run/nacre/share/pod/bundle", "floor",  NULL};
+    char* const words[] = {
+        "/usr/bin/crun", "--cgroup-manager=cgroupfs",          "--root", "/run/crun", "run",
+        "--bundle",      "/run/nacre/share/pod/" SHARE_BUNDLE, "floor",  NULL};
     execv(words[0], words);
     _exit(127);
   }

@@ -7,8 +7,6 @@ usage: tools/dev bench start [PAIRS]
 """
 
 import os
-import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -21,10 +19,8 @@ from harness import place, reaper  # noqa: E402
 
 reaper.become_child()
 
+from floor import Floor, ninep  # noqa: E402
 from harness.runtime import Nacre  # noqa: E402
-
-MODULE_LIST = "/lib/modules/list"
-SHARE = "/run/nacre/share/pod"
 
 
 def nacre_start(nacre, bundle):
@@ -48,69 +44,6 @@ def nacre_start(nacre, bundle):
     return seconds, words, timeline
 
 
-class Floor:
-    """The VM of a nacre container without nacre."""
-
-    def __init__(self, folder, words, bundle):
-        self.words, self.folder = words, folder
-        self.share = folder / "share"
-        self.share.mkdir()
-        subprocess.run(["cp", "-a", bundle.path, self.share / "bundle"], check=True)
-        self.initrd = self._initrd()
-
-    def _option(self, pattern):
-        return next(match[1] for word in self.words if (match := re.search(pattern, word)))
-
-    def _initrd(self):
-        """The product's initrd followed by an archive whose /init replaces the agent's."""
-        tree = self.folder / "tree"
-        tree.mkdir()
-        tag = self._option(r'mount_tag"?[=:]"?([^,"}]+)')
-        options = "trans=virtio,version=9p2000.L,msize=524288,cache=mmap"
-        subprocess.run(["gcc", "-O2", "-static", "-o", tree / "init", Path(__file__).with_name("floor_init.c"),
-                        f'-DMODULE_LIST="{MODULE_LIST}"', f'-DSHARE_TAG="{tag}"', f'-DSHARE_OPTIONS="{options}"'],
-                       check=True)
-        archive = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=b"init\n", cwd=tree,
-                                 capture_output=True, check=True).stdout
-        product = self.words[self.words.index("-initrd") + 1]
-        path = self.folder / "floor.img"
-        path.write_bytes(Path(product).read_bytes() + archive)
-        return path
-
-    def run(self):
-        """Seconds from QEMU's start to the first byte on the agent's port."""
-        inherited, ours = [], None
-        words = list(self.words)
-        words[words.index("-initrd") + 1] = str(self.initrd)
-        for number, word in enumerate(words):
-            if match := re.search(r"\bfd=(\d+)", word):
-                if words[number - 1] == "-add-fd":  # the console, a file that is only written
-                    end = os.open(os.devnull, os.O_WRONLY)
-                else:
-                    near, far = socket.socketpair()
-                    end = far.detach()
-                    if "id=agent," in word:
-                        ours = near
-                    else:
-                        inherited.append(near.detach())
-                inherited.append(end)
-                words[number] = word.replace(match[0], f"fd={end}")
-            if words[number - 1] == "-fsdev":
-                words[number] = re.sub(r"path=[^,]+", f"path={self.share}", word)
-        began = time.monotonic()
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   pass_fds=inherited)
-        assert ours, "the command line has no agent channel"
-        assert ours.recv(1)
-        seconds = time.monotonic() - began
-        process.kill()
-        process.wait()
-        ours.close()
-        for end in inherited:
-            os.close(end)
-        return seconds
-
-
 def main():
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     ratios, ours, floors = [], [], []
@@ -118,11 +51,11 @@ def main():
         nacre = Nacre(folder)
         bundle = nacre.bundle("echo first; sleep 1000")
         _, words, _ = nacre_start(nacre, bundle)  # warms the page cache
-        floor = Floor(folder, words, bundle)
-        floor.run()
+        floor = Floor(folder / "floor", words, bundle, ninep())
+        floor.seconds_to_first_byte()
         for number in range(pairs):
             seconds, _, timeline = nacre_start(nacre, bundle)
-            base = floor.run()
+            base = floor.seconds_to_first_byte()
             ratios.append(seconds / base)
             ours.append(seconds)
             floors.append(base)
