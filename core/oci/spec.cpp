@@ -75,9 +75,23 @@ std::string read_name(const Field& field) {
 
 } // namespace
 
+bool has_option(const StringList& options, std::string_view option) {
+  return std::find(options.begin(), options.end(), option) != options.end();
+}
+
 bool Mount::is_bind() const {
-  const auto binds = [](const std::string& option) { return option == "bind" || option == "rbind"; };
-  return type == "bind" || std::any_of(options.begin(), options.end(), binds);
+  return type == "bind" || has_option(options, "bind") || has_option(options, "rbind");
+}
+
+bool Mount::is_read_only() const {
+  return has_option(options, "ro") || has_option(options, "rro");
+}
+
+const json::object* linux_resources(const json::object& document) {
+  const auto* linux_section = document.if_contains("linux");
+  const auto* members = linux_section ? linux_section->if_object() : nullptr;
+  const auto* resources = members ? members->if_contains("resources") : nullptr;
+  return resources ? resources->if_object() : nullptr;
 }
 
 const Namespace* Linux::find(std::string_view type) const {

@@ -64,8 +64,11 @@ struct Mount {
   std::string source;      // as written: bind sources may be relative to the bundle
   StringList options;
 
-  bool is_bind() const; // "bind" or "rbind" among the options, or as the type
+  bool is_bind() const;      // "bind" or "rbind" among the options, or as the type
+  bool is_read_only() const; // "ro" or "rro" among the options
 };
+
+bool has_option(const StringList& options, std::string_view option);
 
 struct Hook {
   std::string path; // absolute on the host
@@ -156,5 +159,8 @@ void require_mount_sources(const Spec& spec, const std::string& bundle);
 // Largest files and deepest nesting that are read.
 inline constexpr std::size_t max_spec_size = 16 << 20;
 inline constexpr std::size_t max_spec_depth = 32;
+
+// linux.resources of the document of a config.json; null: it has none.
+const boost::json::object* linux_resources(const boost::json::object& document);
 
 } // namespace nacre::oci

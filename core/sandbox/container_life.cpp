@@ -216,11 +216,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
 
 // The containers of a pod share its cgroup: of two that name the same limit, the later one's is in force.
 void Sandbox::Impl::limit_block_io(const oci::Spec& spec) {
-  const auto* linux_section = spec.document.if_contains("linux");
-  const auto* resources = linux_section && linux_section->is_object()
-                              ? linux_section->get_object().if_contains("resources")
-                              : nullptr;
-  if (resources && resources->is_object()) cgroup->limit(BlockIo(resources->get_object()));
+  if (const auto* resources = oci::linux_resources(spec.document)) cgroup->limit(BlockIo(*resources));
 }
 
 // Whoever starts a container takes the end of the VM meanwhile upon himself: the others are told now.

@@ -52,10 +52,6 @@ DeviceChoice choose_entry(const oci::Device& device, std::size_t entry, const bo
   return choice;
 }
 
-bool has_option(const oci::Mount& mount, std::string_view option) {
-  return std::find(mount.options.begin(), mount.options.end(), option) != mount.options.end();
-}
-
 // Who writes such a path means the device. Elsewhere a node may lie that somebody else has made: a container,
 // in a volume that it shares with this one.
 bool is_named_as_a_device(const std::string& source) {
@@ -74,7 +70,7 @@ DeviceChoice choose_mount(const oci::Mount& mount, std::size_t index, const std:
   choice.mode = status.st_mode & 07777;
   choice.uid = status.st_uid;
   choice.gid = status.st_gid;
-  choice.read_only = has_option(mount, "ro") || has_option(mount, "rro");
+  choice.read_only = mount.is_read_only();
   if (!is_named_as_a_device(source)) {
     const auto access = access_by_rules(rules, choice.host);
     if (!access.read)

@@ -1,5 +1,6 @@
 #include "sandbox/device_rules.hpp"
 
+#include "oci/spec.hpp"
 #include "sandbox/guest_devices.hpp"
 
 #include <algorithm>
@@ -72,12 +73,8 @@ bool means_the_same(const Rule& rule) {
 } // namespace
 
 json::array device_rules(const json::object& document) {
-  const auto* linux_section = document.if_contains("linux");
-  const auto* resources = linux_section && linux_section->is_object()
-                              ? linux_section->get_object().if_contains("resources")
-                              : nullptr;
-  const auto* rules =
-      resources && resources->is_object() ? resources->get_object().if_contains("devices") : nullptr;
+  const auto* resources = oci::linux_resources(document);
+  const auto* rules = resources ? resources->if_contains("devices") : nullptr;
   return rules && rules->is_array() ? rules->get_array() : json::array();
 }
 

@@ -217,9 +217,7 @@ void tell_listen_fds(json::object& process, std::uint32_t count) {
 
 std::vector<std::string> limits_without_effect(const oci::Spec& spec, bool has_huge_page_volume) {
   std::vector<std::string> words;
-  json::object document = spec.document;
-  json::object* linux_section = object_at(document, "linux");
-  json::object* resources = linux_section ? object_at(*linux_section, "resources") : nullptr;
+  const json::object* resources = oci::linux_resources(spec.document);
   if (!resources) return words;
   for (const auto& limit : limits_left_out) {
     const json::value* value = resources->if_contains(limit.section);
@@ -230,8 +228,8 @@ std::vector<std::string> limits_without_effect(const oci::Spec& spec, bool has_h
     words.push_back(std::string(limit.section) + (limit.member ? "." + std::string(limit.member) : "") +
                     ": " + limit.reason);
   }
-  if (const json::object* unified = object_at(*resources, "unified"))
-    for (const auto& [file, value] : *unified)
+  if (const json::value* unified = resources->if_contains("unified"); unified && unified->is_object())
+    for (const auto& [file, value] : unified->get_object())
       if (is_left_out(file)) words.push_back("unified." + std::string(file) + ": " + of_the_host);
   return words;
 }

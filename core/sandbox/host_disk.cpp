@@ -3,9 +3,12 @@
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "oci/file_io.hpp"
+#include "sandbox/mount_table.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
 #include <sstream>
@@ -56,25 +59,25 @@ std::vector<std::filesystem::path> entries(const std::string& folder) {
   return found;
 }
 
-// "8:16", the device itself and its partitions.
-std::vector<std::string> numbers_of(const std::string& folder) {
-  std::vector<std::string> numbers = {first_line(folder + "/dev")};
+dev_t number_of(const std::string& folder) {
+  const auto text = first_line(folder + "/dev"); // "8:16"
+  unsigned major = 0, minor = 0;
+  return std::sscanf(text.c_str(), "%u:%u", &major, &minor) == 2 ? makedev(major, minor) : 0;
+}
+
+// Of the device itself and its partitions.
+std::vector<dev_t> numbers_of(const std::string& folder) {
+  std::vector<dev_t> numbers = {number_of(folder)};
   for (const auto& entry : entries(folder))
-    if (std::filesystem::exists(entry / "partition")) numbers.push_back(first_line(entry / "dev"));
+    if (std::filesystem::exists(entry / "partition")) numbers.push_back(number_of(entry));
   return numbers;
 }
 
-// Field 5 of a line of mountinfo(5) whose third field is one of `numbers`; "": it is not mounted in this
-// namespace.
-std::string mount_point_of(const std::vector<std::string>& numbers) {
-  std::istringstream lines(oci::read_file("/proc/self/mountinfo", 16 << 20, "read").value_or(std::string()));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, number, root, place;
-    fields >> id >> parent >> number >> root >> place;
-    for (const auto& wanted : numbers)
-      if (number == wanted) return place;
-  }
+// "": none of them is mounted in this namespace.
+std::string mount_point_of(const std::vector<dev_t>& numbers) {
+  const MountTable table = MountTable::read();
+  for (const auto& mount : table.mounts())
+    if (std::find(numbers.begin(), numbers.end(), mount.device) != numbers.end()) return mount.point;
   return {};
 }
 

@@ -139,7 +139,7 @@ bool is_made_by_programs(const std::string& source) {
 // A volume of those kinds as a whole, by kubelet's names. Nobody writes to it but kubelet. A subPath of it
 // is a mount of its own elsewhere, and stays what it was at the start, as in each runtime.
 bool is_kubelet_data_volume(const oci::Mount& mount, const std::string& source) {
-  if (std::find(mount.options.begin(), mount.options.end(), "ro") == mount.options.end()) return false;
+  if (!oci::has_option(mount.options, "ro")) return false;
   for (const std::string kind : {"configmap", "secret", "projected", "downward-api"}) {
     const std::string folder = "/kubernetes.io~" + kind + "/";
     const auto found = source.find(folder);
@@ -188,14 +188,11 @@ bool has_huge_pages(const std::vector<GuestMountChoice>& choices) {
 }
 
 bool gives_mounts(const std::vector<std::string>& options) {
-  return std::any_of(options.begin(), options.end(),
-                     [](const auto& option) { return option == "shared" || option == "rshared"; });
+  return oci::has_option(options, "shared") || oci::has_option(options, "rshared");
 }
 
 bool follows_mounts(const std::vector<std::string>& options) {
-  return gives_mounts(options) || std::any_of(options.begin(), options.end(), [](const auto& option) {
-           return option == "slave" || option == "rslave";
-         });
+  return gives_mounts(options) || oci::has_option(options, "slave") || oci::has_option(options, "rslave");
 }
 
 } // namespace nacre::sandbox

@@ -66,7 +66,7 @@ std::string PodStorage::share(const MountSource& source, const oci::Mount& mount
   SharedSource shared;
   shared.file = source.file;
   shared.read_only = read_only;
-  shared.recursive = std::find(mount.options.begin(), mount.options.end(), "rbind") != mount.options.end();
+  shared.recursive = oci::has_option(mount.options, "rbind");
   shared.follow_host = follows_mounts(mount.options);
   shared.flags = source.mount_flags;
   if (shared.follow_host || (shared.recursive && source.has_submounts)) shared.mount_id = source.mount_id;

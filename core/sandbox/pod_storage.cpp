@@ -19,10 +19,6 @@ plugin::Limits attach_limits(const PodVm& vm) {
   return plugin::Limits::within(30min, vm.ended_fd());
 }
 
-bool has_option(const std::vector<std::string>& options, std::string_view option) {
-  return std::find(options.begin(), options.end(), option) != options.end();
-}
-
 agent_client::v1::Storage storage_of(const plugin::GuestMount& mount, const std::string& mount_point) {
   agent_client::v1::Storage storage;
   storage.set_driver(mount.driver);
@@ -90,8 +86,7 @@ plugin::MountRequest request_of(const MountSource& source, const std::string& co
   return request;
 }
 
-} // namespace
-
+// The first that takes it as it is; null: nobody, for these reasons.
 plugin::Storage* find_taker(std::list<plugin::Storage>& storages, const plugin::MountRequest& request,
                             std::string& reasons) {
   const bool is_device =
@@ -105,6 +100,8 @@ plugin::Storage* find_taker(std::list<plugin::Storage>& storages, const plugin::
   }
   return nullptr;
 }
+
+} // namespace
 
 // All are asked for the thing itself before any is asked for a copy of it.
 plugin::Storage& claim_storage(std::list<plugin::Storage>& storages, plugin::MountRequest& request) {
@@ -269,12 +266,12 @@ PodStorage::Attached PodStorage::attach(const std::string& container_id, const o
     request.source = choices[i].host_source;
     request.destination = mount.destination;
     request.options = mount.options;
-    request.read_only = has_option(mount.options, "ro") || has_option(mount.options, "rro");
+    request.read_only = mount.is_read_only();
     if (const auto& volume = choices[i].volume) {
       request.source = volume->device;
       request.fstype = volume->fstype;
       request.options = volume->options;
-      request.read_only = request.read_only || has_option(volume->options, "ro");
+      request.read_only = request.read_only || oci::has_option(volume->options, "ro");
     }
     attached.paths.mount_sources[i] =
         bring(container_id, "mounts/" + name, std::move(request), &mount, attached);

@@ -26,9 +26,6 @@ namespace nacre::sandbox {
 inline constexpr const char* share_folder = "/share";                     // in the pod's mount namespace
 inline constexpr const char* guest_share_folder = "/run/nacre/share/pod"; // in the guest
 
-// The first plugin that takes it as it is; null: nobody, for these reasons.
-plugin::Storage* find_taker(std::list<plugin::Storage>& storages, const plugin::MountRequest& request,
-                            std::string& reasons);
 // The first plugin that takes it, or else a copy of it. Throws Error with the reasons of all.
 plugin::Storage& claim_storage(std::list<plugin::Storage>& storages, plugin::MountRequest& request);
 // For a pod that does not have the disk: a plugin takes it, and the host does not use it for what a guest's

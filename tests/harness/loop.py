@@ -1,16 +1,16 @@
 """Disks of the host for tests: files on loop devices."""
 
-import os
 import subprocess
 
 from . import place
+from .disk import LoopDevice
 
 
 def run(*words):
     return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout.strip()
 
 
-class Loop:
+class Loop(LoopDevice):
     """A file as a disk of the host."""
 
     size = 8 << 20
@@ -19,9 +19,9 @@ class Loop:
         self.file = folder / f"{place.fresh_name('d')}.img"
         with open(self.file, "wb") as file:
             file.truncate(self.size)
-        self.path = run("losetup", "--find", "--show", self.file)
-        number = os.stat(self.path).st_rdev
-        self.numbers = {"type": "b", "major": os.major(number), "minor": os.minor(number)}
+        super().__init__(self.file)
+        self.path = self.node
+        self.numbers = {"type": "b", "major": self.major, "minor": self.minor}
 
     def __enter__(self):
         return self
@@ -36,5 +36,5 @@ class Loop:
         return {"allow": True, **self.numbers, "access": access}
 
     def close(self):
-        run("losetup", "--detach", self.path)
+        super().close()
         assert not run("losetup", "--associated", self.file), "something has it open still"

@@ -10,13 +10,11 @@ from pathlib import Path
 import pytest
 from harness import place, reaper
 from harness.bundle import make_rootfs
+from harness.disk import LoopDevice
+from harness.loop import run
 
 MIB = 1 << 20
 SLEEP = "trap 'exit 0' TERM; sleep 100000 & wait"
-
-
-def run(*words):
-    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Disk:
@@ -27,7 +25,8 @@ class Disk:
         with open(self.file, "wb") as file:
             file.truncate(size)
         run(f"mkfs.{fstype}", "-q", *make, self.file)
-        self.device = run("losetup", "--find", "--show", self.file)
+        self.loop = LoopDevice(self.file)
+        self.device = self.loop.node
         self.mount.mkdir()
         run("mount", "-t", fstype, self.device, self.mount)
         if root is not None:
@@ -53,7 +52,7 @@ class Disk:
     def close(self):
         while self.line:
             run("umount", self.mount)
-        run("losetup", "--detach", self.device)
+        self.loop.close()
 
     def check(self):
         """What the file system's own tool says when nobody has it mounted."""

@@ -9,7 +9,6 @@
 
 #include <nacre/sdk/storage.hpp>
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <sys/mount.h>
@@ -162,12 +161,9 @@ private:
   std::unique_ptr<Attachment> attach_node(const MountRequest& request) {
     const auto fstype = block::guest_fstype(request.fstype);
     std::vector<std::string> options = request.options;
-    const auto has = [&](const char* word) {
-      return std::find(options.begin(), options.end(), word) != options.end();
-    };
-    if (fstype == "xfs" && !has("nouuid")) options.emplace_back("nouuid");
-    const bool read_only = has("ro") || block::is_read_only_device(device_of(request));
-    if (read_only && !has("ro")) options.emplace_back("ro");
+    if (fstype == "xfs" && !request.has_option("nouuid")) options.emplace_back("nouuid");
+    const bool read_only = request.has_option("ro") || block::is_read_only_device(device_of(request));
+    if (read_only && !request.has_option("ro")) options.emplace_back("ro");
     auto disk = block::open_disk(request.source, device_of(request),
                                  read_only ? block::Use::exclusive_read_only : block::Use::exclusive);
     return std::make_unique<Attachment>(result_of(std::move(disk), fstype, std::move(options), read_only));

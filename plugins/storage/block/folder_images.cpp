@@ -24,10 +24,6 @@ struct stat status_of(const std::string& path) {
   return status;
 }
 
-bool has_option(const MountRequest& request, const char* option) {
-  return std::find(request.options.begin(), request.options.end(), option) != request.options.end();
-}
-
 // An upper layer in which nothing was written yet, and whose root is that of the layer below.
 bool adds_nothing(const std::string& upper, const std::string& below) {
   if (!std::filesystem::is_empty(upper)) return false;
@@ -161,7 +157,7 @@ void FolderImages::add_layers(Stack& stack, const sdk::Call& call, const Layers&
 }
 
 void FolderImages::add_folder(Stack& stack, const sdk::Call& call, const MountRequest& request) {
-  const bool submounts = request.is_rootfs || has_option(request, "rbind");
+  const bool submounts = request.is_rootfs || request.has_option("rbind");
   stack.add_image(own_image(call, {{request.source}, {}, submounts}));
 }
 

@@ -6,6 +6,7 @@
 #include <nacre/plugin/storage.h>
 #include <nacre/sdk/device.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace nacre::sdk {
@@ -45,6 +46,10 @@ struct MountRequest {
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
   bool last_resort = false;
+
+  bool has_option(std::string_view option) const {
+    return std::find(options.begin(), options.end(), option) != options.end();
+  }
 };
 
 // struct nacre_attach_result. A plugin with one device and one mount may set `device` and `mount` instead of
