@@ -1,8 +1,8 @@
 """What a test left behind: the machine before and after, compared.
 
-The strict scope (the default, and what ctest runs, one test at a time) compares the whole machine. With
-NACRE_LEAK_SCOPE=own only what this run has made counts (its descendants and whatever bears its mark): for a machine
-where others work at the same time.
+The strict scope, the default of a test that is run alone, compares the whole machine. With NACRE_LEAK_SCOPE=own only
+what this run has made counts (its descendants and whatever bears its mark): ctest runs several tests at a time, and the
+whole machine is compared around all of them (whole_machine.py).
 """
 
 import json
@@ -147,7 +147,7 @@ def _unix_sockets():
         fields = line.split(None, 7)
         if len(fields) < 8 or not (int(fields[3], 16) & accepts_connections or int(fields[4], 16) == datagram):
             continue
-        if re.search(r"nacre|/nt\d+", fields[7]):
+        if re.search(r"nacre|/nt[0-9a-z]{6}", fields[7]):
             lines.add(fields[7])
     return _scoped(lines)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,7 +12,8 @@ stage = Path(os.environ.get("NACRE_STAGE") or source / "build/stage")
 build = Path(os.environ.get("NACRE_BUILD_DIR") or source / "build/dev")
 
 # In names of containers, links, namespaces, cgroups and folders; short, since a link's name has 15 characters.
-mark = f"nt{os.getpid()}"
+# By chance and not by pid: tests in another pid namespace share folders, cgroups and links with these.
+mark = "nt" + "".join(random.choices("0123456789abcdefghijklmnopqrstuvwxyz", k=6))
 _numbers = itertools.count(1)
 
 nacre = stage / "bin/nacre"

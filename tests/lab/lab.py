@@ -52,6 +52,10 @@ class LabError(Exception):
     pass
 
 
+class LostCpu(LabError):
+    """The emulation has lost one of the lab host's CPUs: nothing that was run there did it."""
+
+
 def cpio(files):
     """A newc archive of name -> (mode, bytes); folders are made as they are needed."""
     archive, made = bytearray(), set()
@@ -104,7 +108,7 @@ class Kernel:
 
     def _files(self, folder):
         init = folder / "init"
-        subprocess.run(["cc", "-static", "-O2", "-Wall", "-Wextra", "-o", init, Path(__file__).with_name("init.c")],
+        subprocess.run(["cc", "-static", "-pthread", "-O2", "-Wall", "-Wextra", "-o", init, Path(__file__).with_name("init.c")],
                        check=True)
         files = {"init": (0o100755, init.read_bytes())}
         names = []
@@ -163,8 +167,8 @@ class LabHost:
             console = Path(folder) / "console"
             try:
                 code = self._boot(kernel, initrd, console, out, err)
-            except TimeoutError as error:
-                raise TimeoutError(f"{error}; its console:\n{tail_of(console)}") from None
+            except (TimeoutError, LostCpu) as error:
+                raise type(error)(f"{error}; its console:\n{tail_of(console)}") from None
             if code is None:
                 raise LabError(f"the lab host ended without having run the command; its console:\n{tail_of(console)}")
             return code
@@ -200,7 +204,7 @@ class LabHost:
     def _boot(self, kernel, initrd, console, out, err):
         command = self._command(kernel, initrd, console)
         streams, ends = {}, []
-        for number, name in enumerate(("out", "err", "exit"), start=1):
+        for number, name in enumerate(("out", "err", "exit", "beat"), start=1):
             reader, writer = os.pipe()
             streams[name] = reader
             ends.append(writer)
@@ -223,23 +227,43 @@ class LabHost:
 
     def _carry(self, streams, targets):
         """Copies output until QEMU has closed every stream; returns what came on the exit code's."""
-        answer, deadline = b"", time.monotonic() + self.timeout
+        answer, deadline, beats = b"", time.monotonic() + self.timeout, Beats()
         with selectors.DefaultSelector() as selector:
             for name, reader in streams.items():
                 selector.register(reader, selectors.EVENT_READ, name)
             while selector.get_map():
-                ready = selector.select(max(0, deadline - time.monotonic()))
-                if not ready:
+                ready = selector.select(1)
+                if time.monotonic() > deadline:
                     raise TimeoutError(f"the lab host was stopped after {self.timeout:g} s")
+                beats.check()
                 for key, _ in ready:
                     data = os.read(key.fd, 65536)
                     if not data:
                         selector.unregister(key.fd)
                     elif key.data == "exit":
                         answer += data
+                    elif key.data == "beat":
+                        beats.heard(data)
                     else:
                         write_all(targets[key.data], data)
         return answer
+
+
+class Beats:
+    """The signs of life of each CPU: see start_beating() in init.c."""
+
+    PATIENCE = 40  # seconds; a beat is due each second
+
+    def __init__(self):
+        self.last = {}
+
+    def heard(self, cpus):
+        self.last |= dict.fromkeys(cpus.decode(), time.monotonic())
+
+    def check(self):
+        for cpu, when in self.last.items():
+            if time.monotonic() - when > self.PATIENCE:
+                raise LostCpu(f"CPU {cpu} of the lab host has not served its timer for {self.PATIENCE} s")
 
 
 def tail_of(path):

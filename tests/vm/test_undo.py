@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -14,7 +15,7 @@ def cgroups(container, namespace):
 
 
 def pod_folders(container, namespace):
-    return sorted(set(os.listdir("/run/nacre/p")) - container.others)
+    return [path for path in container.pod_folders if os.path.isdir(path)]
 
 
 def qdiscs(container, namespace):
@@ -36,10 +37,9 @@ UNDOS = {"remove_cgroup": cgroups, "remove_folder": pod_folders, "tcfilter": qdi
 @pytest.fixture
 def dead(nacre):
     """A container with a link whose sandbox process has been killed, and the namespace of the link."""
-    others = set(os.listdir("/run/nacre/p")) if os.path.isdir("/run/nacre/p") else set()
     with NetNs() as namespace:
         container = nacre.create(nacre.bundle("sleep 1000").netns(namespace.path)).start()
-        container.others = others
+        container.pod_folders = set(re.findall(r"/run/nacre/p/[0-9a-f]+", "".join(journal(container))))
         os.kill(container.sandbox_pid, signal.SIGKILL)
         assert container.wait() == 128 + signal.SIGKILL
         yield container, namespace
@@ -47,16 +47,22 @@ def dead(nacre):
         assert not any(left(container, namespace) for left in UNDOS.values())
 
 
-def record_names(container):
-    """The second string of each record's protobuf message, which follows a header of 12 bytes (core/journal)."""
+def journal(container):
+    """The protobuf message of each record, which follows a header of 12 bytes (core/journal)."""
     for path in (container.nacre.root / container.id / "journal").glob("*.undo"):
-        message = path.read_bytes()[12:]
-        message = message[2 + message[1] :]
-        yield message[2 : 2 + message[1]].decode()
+        yield path.read_bytes()[12:].decode("latin-1")
+
+
+def record_names(container):
+    """The second string of each record's message."""
+    for message in journal(container):
+        message = message[2 + ord(message[1]) :]
+        yield message[2 : 2 + ord(message[1])]
 
 
 def test_the_table_has_every_record(dead):
     assert set(record_names(dead[0])) == set(UNDOS)
+    assert dead[0].pod_folders
 
 
 @pytest.mark.parametrize("name", UNDOS)
