@@ -2,6 +2,7 @@
 
 #include "file.hpp"
 
+#include <cstdlib>
 #include <dirent.h>
 #include <memory>
 
@@ -84,6 +85,35 @@ std::optional<std::string> scsi_disk(const ScsiAddress& address) {
         *folder, [&](std::string_view name) { return name.starts_with(start) && name.ends_with(end); });
   }
   return folder ? name_of_first(*folder + "/block") : std::nullopt;
+}
+
+std::optional<std::string> nvdimm_slot(std::string_view path) {
+  constexpr std::string_view prefix = "nvdimm:";
+  if (!path.starts_with(prefix)) return std::nullopt;
+  return std::string(path.substr(prefix.size()));
+}
+
+// nmem0/nfit/handle is "0x1" for the first slot (QEMU's hw/acpi/nvdimm.c); region0/mapping0 is
+// "nmem0,0,67108864,0", and below the region is namespace0.0/block/pmem0.
+std::optional<std::string> nvdimm_disk(const std::string& slot) {
+  const std::string bus = "/sys/bus/nd/devices";
+  const auto number = parse_number(slot);
+  if (!number) return std::nullopt;
+  const auto memory = first_entry(bus, [&](std::string_view name) {
+    const auto handle = try_read_line(bus + "/" + std::string(name) + "/nfit/handle");
+    return name.starts_with("nmem") && handle && std::strtoull(handle->c_str(), nullptr, 0) == *number + 1;
+  });
+  if (!memory) return std::nullopt;
+  const auto start = memory->substr(memory->rfind('/') + 1) + ",";
+  const auto region = first_entry(bus, [&](std::string_view name) {
+    const auto mapping = try_read_line(bus + "/" + std::string(name) + "/mapping0");
+    return name.starts_with("region") && mapping && mapping->starts_with(start);
+  });
+  if (!region) return std::nullopt;
+  const auto space = first_entry(*region, [](std::string_view name) {
+    return name.starts_with("namespace") && name.find('.') != name.npos; // "namespace_seed" is a file
+  });
+  return space ? name_of_first(*space + "/block") : std::nullopt;
 }
 
 } // namespace nacre::agent

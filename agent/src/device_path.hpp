@@ -26,4 +26,9 @@ std::optional<ScsiAddress> scsi_address(std::string_view path);
 // The disk ("sda") there, LUN 0; nothing while there is none.
 std::optional<std::string> scsi_disk(const ScsiAddress& address);
 
+// "nvdimm:2": the NVDIMM in slot 2 of the virtual machine.
+std::optional<std::string> nvdimm_slot(std::string_view path);
+// Its disk ("pmem0"); nothing while there is none.
+std::optional<std::string> nvdimm_disk(const std::string& slot);
+
 } // namespace nacre::agent

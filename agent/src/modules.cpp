@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 namespace nacre::agent {
 
@@ -124,6 +125,8 @@ void Modules::load(std::string_view name, const Module& module, const std::strin
 }
 
 void Modules::need_for_present_devices() {
+  // The root of NVDIMMs: its driver must be there before the first one comes, of which ACPI tells once.
+  if (::access("/sys/bus/acpi/devices/ACPI0012:00", F_OK) == 0) need("nfit");
   const std::string bus = "/sys/bus/virtio/devices";
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(bus.c_str()), ::closedir);
   if (!folder) return;

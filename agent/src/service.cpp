@@ -2,6 +2,7 @@
 
 #include "accept_stream.hpp"
 #include "device_nodes.hpp"
+#include "disk_growth.hpp"
 #include "dns_stream.hpp"
 #include "events_stream.hpp"
 #include "failpoint.hpp"
@@ -147,6 +148,10 @@ NACRE_AGENT_CALL(FindDevices) {
 
 NACRE_AGENT_CALL(StatFileSystem) {
   return answer(__func__, [&] { stat_file_system(request->path(), *reply); });
+}
+
+NACRE_AGENT_CALL(GrowDisk) {
+  return answer(__func__, [&] { grow_disk(sandbox_.modules, *request); });
 }
 
 NACRE_AGENT_CALL(OnlineResources) {

@@ -46,6 +46,7 @@ public:
   NACRE_AGENT_CALL(AddStorages)
   NACRE_AGENT_CALL(FindDevices)
   NACRE_AGENT_CALL(StatFileSystem)
+  NACRE_AGENT_CALL(GrowDisk)
   NACRE_AGENT_CALL(OnlineResources)
   NACRE_AGENT_CALL(GetGuestDetails)
   NACRE_AGENT_CALL(GetTimeline)

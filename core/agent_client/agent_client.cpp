@@ -220,6 +220,10 @@ v1::StatFileSystemReply AgentClient::stat_file_system(const std::string& path, M
                                        "look at a file system of the guest");
 }
 
+void AgentClient::grow_disk(const v1::GrowDiskRequest& request, Milliseconds deadline) {
+  call<v1::GrowDiskReply>(*transport_, "GrowDisk", request, deadline, "grow a disk in the guest");
+}
+
 void AgentClient::update_folder(const v1::UpdateFolderRequest& request, Milliseconds deadline) {
   call<v1::UpdateFolderReply>(*transport_, "UpdateFolder", request, deadline,
                               "carry changes of a folder into the guest");

@@ -51,6 +51,7 @@ public:
   void remove_container(const std::string& container_id, bool force, Milliseconds deadline);
   void update_container(const std::string& container_id, const std::string& resources, Milliseconds deadline);
   v1::StatFileSystemReply stat_file_system(const std::string& path, Milliseconds deadline);
+  void grow_disk(const v1::GrowDiskRequest& request, Milliseconds deadline);
   void update_folder(const v1::UpdateFolderRequest& request, Milliseconds deadline);
   void pause_container(const std::string& container_id, Milliseconds deadline);
   void resume_container(const std::string& container_id, Milliseconds deadline);

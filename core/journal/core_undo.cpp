@@ -8,10 +8,13 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <poll.h>
+#include <set>
+#include <string_view>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <vector>
@@ -53,11 +56,24 @@ void undo(const CoreUndo::KillProcess& change) {
   kill_and_wait(pidfd.get(), change.role() + " " + std::to_string(change.pid()));
 }
 
-std::vector<pid_t> members_of(const fs::path& cgroup) {
-  std::vector<pid_t> pids;
-  std::ifstream file(cgroup / "cgroup.procs");
-  for (pid_t pid; file >> pid;)
-    pids.push_back(pid);
+// The process that a thread belongs to; 0: it has ended.
+pid_t process_of(pid_t thread) {
+  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
+  constexpr std::string_view key = "Tgid:";
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(key)) return static_cast<pid_t>(std::atoi(line.c_str() + key.size()));
+  return 0;
+}
+
+// By their threads: cgroup.procs is silent of a process whose threads are all exiting already
+// (css_task_iter_next of the kernel), and while one of them still frees its memory the cgroup is busy.
+std::set<pid_t> members_of(const fs::path& cgroup) {
+  std::error_code error;
+  const bool version_1 = fs::exists(cgroup / "tasks", error);
+  std::ifstream file(cgroup / (version_1 ? "tasks" : "cgroup.threads"));
+  std::set<pid_t> pids;
+  for (pid_t thread; file >> thread;)
+    pids.insert(process_of(thread));
   return pids;
 }
 

@@ -171,6 +171,14 @@ void Vm::rebind_device(const Limits& limits, const std::string& id, HostEnd host
   });
 }
 
+void Vm::grow_device(const Limits& limits, const std::string& id, std::uint64_t bytes) {
+  Operation operation(*plugin_, "grow a disk", limits, host_.get());
+  operation.need(HAS(grow_device));
+  operation.run([&](nacre_error* e) {
+    return ops().grow_device(handle_.get(), operation.call(), id.data(), id.size(), bytes, e);
+  });
+}
+
 std::vector<GuestDevice> Vm::describe(const Limits& limits) {
   Operation operation(*plugin_, "list the devices", limits, host_.get());
   operation.need(HAS(describe));

@@ -63,6 +63,7 @@ public:
   std::uint64_t resize(const Limits& limits, VmSize size);
   std::uint64_t save(const Limits& limits, VmSink sink);
   void rebind_device(const Limits& limits, const std::string& id, HostEnd host_end);
+  void grow_device(const Limits& limits, const std::string& id, std::uint64_t bytes);
   std::vector<GuestDevice> describe(const Limits& limits);
   VmProcesses processes();
 

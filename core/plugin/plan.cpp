@@ -31,8 +31,8 @@ void require_kinds(const Offer& offer, const Need& need, std::uint64_t kinds, st
   }
 }
 
-bool hot_adds(const Offer& offer, std::uint32_t kind) {
-  return (offer.device_capabilities(kind) & NACRE_DEV_HOT_ADD) != 0;
+bool can(const Offer& offer, std::uint32_t kind, std::uint64_t capability) {
+  return (offer.device_capabilities(kind) & capability) != 0;
 }
 
 // The first takes every folder and file, so another one would only cost the guest a device.
@@ -81,9 +81,13 @@ Plan make_plan(const Offer& offer, const std::vector<Need>& needs) {
     require_kinds(offer, need, need.devices.hot_kinds, NACRE_DEV_HOT_ADD, "added while the VM runs");
     if (need.shared_ram) plan.ram_backing = NACRE_RAM_SHARED_MEMFD;
   }
-  plan.nics_hot_add = hot_adds(offer, NACRE_DEVICE_NET);
-  plan.disks_hot_add = hot_adds(offer, NACRE_DEVICE_BLOCK);
-  plan.shares_hot_add = hot_adds(offer, NACRE_DEVICE_SHARE);
+  plan.nics_hot_add = can(offer, NACRE_DEVICE_NET, NACRE_DEV_HOT_ADD);
+  plan.disks_hot_add = can(offer, NACRE_DEVICE_BLOCK, NACRE_DEV_HOT_ADD);
+  for (const Need& need : needs)
+    if ((need.devices.cold_kinds >> NACRE_DEVICE_PMEM & 1) != 0)
+      plan.disks_hot_add = plan.disks_hot_add && can(offer, NACRE_DEVICE_PMEM, NACRE_DEV_HOT_ADD);
+  plan.disks_grow = can(offer, NACRE_DEVICE_BLOCK, NACRE_DEV_GROW);
+  plan.shares_hot_add = can(offer, NACRE_DEVICE_SHARE, NACRE_DEV_HOT_ADD);
   plan.runs_guest = (offer.capabilities & NACRE_HV_NO_GUEST) == 0;
   return plan;
 }

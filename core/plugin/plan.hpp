@@ -38,6 +38,7 @@ struct Plan {
   std::uint32_t ram_backing = NACRE_RAM_ANONYMOUS; // NACRE_RAM_*
   bool nics_hot_add = false;                       // NICs can come after the VM has booted
   bool disks_hot_add = false;
+  bool disks_grow = false; // the guest is told
   bool shares_hot_add = false;
   bool runs_guest = true; // false: the null hypervisor
 };

@@ -67,6 +67,7 @@ void PodStorage::attach_disk(const std::string& container_id, const HostDisk& di
   entry.disk = device;
   entry.read_only = disk.read_only;
   entry.users = {container_id};
+  entry.known = KnownDisk{disk.node, device, disk};
   const auto& result = entry.attachment.result;
   if (result.devices.size() != 1 || !result.mounts.empty())
     throw Error(ErrorCode::internal, "give the container the device", disk.node)
@@ -77,11 +78,17 @@ void PodStorage::attach_disk(const std::string& container_id, const HostDisk& di
 std::string PodStorage::disk_address(const DeviceNumber& device) {
   const std::lock_guard lock(mutex_);
   const auto* entry = find_disk(device);
-  const std::string id = entry ? entry->device_ids.front() : std::string();
-  const auto addresses = vm_.addresses();
-  const auto found = addresses.find(id);
-  if (found == addresses.end() || found->second.empty())
+  if (!entry)
     throw Error(ErrorCode::internal, "find the guest address of device", device.text())
+        .because("the virtual machine has no such disk");
+  return address_of(entry->device_ids.front());
+}
+
+std::string PodStorage::address_of(const std::string& device_id) {
+  const auto addresses = vm_.addresses();
+  const auto found = addresses.find(device_id);
+  if (found == addresses.end() || found->second.empty())
+    throw Error(ErrorCode::internal, "find the guest address of device", device_id)
         .because("the virtual machine has no such disk");
   return found->second;
 }

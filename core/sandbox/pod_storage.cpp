@@ -275,6 +275,8 @@ PodStorage::Attached PodStorage::attach(const std::string& container_id, const o
     }
     attached.paths.mount_sources[i] =
         bring(container_id, "mounts/" + name, std::move(request), &mount, attached);
+    if (const auto& volume = choices[i].volume)
+      note_volume(entries_.back(), choices[i].host_source, *volume, attached.paths.mount_sources[i]);
     if (!entries_.back().share_target.empty()) keep_in_share(entries_.back(), attached);
   }
   return attached;

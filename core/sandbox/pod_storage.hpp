@@ -72,6 +72,17 @@ public:
   void attach_disk(const std::string& container_id, const HostDisk& disk, const DeviceNumber& device);
   std::string disk_address(const DeviceNumber& device); // the guest's; the VM runs
 
+  // A disk that a container has as a device or as a direct volume, and that the host has made larger
+  // (disk_growth.cpp).
+  struct GrownDisk {
+    std::string address; // the guest's
+    std::uint64_t bytes = 0;
+    std::string mount_point; // in the guest; "": none
+  };
+  // The VMM has told the guest's kernel when this returns. `path`: of the volume, or the device's node on the
+  // host. Throws Error; then nothing has changed.
+  GrownDisk grow_disk(const std::string& container_id, const std::string& path, std::uint64_t bytes);
+
   // After the guest has unmounted it, or is gone. Never throws: what cannot be undone stays in the journal.
   void detach(const std::string& container_id) noexcept;
   // Disks are in the guest: what it has not written out yet is lost when it is ended.
@@ -89,6 +100,13 @@ private:
     bool read_only = false, recursive = false, follow_host = false;
     bool operator==(const SharedSource&) const = default;
   };
+  // What is to be known of a disk when it grows.
+  struct KnownDisk {
+    std::string path; // that a container names
+    DeviceNumber device;
+    HostDisk host; // as the guest has it
+    std::string mount_point = {};
+  };
   struct Entry {
     std::string container_id;
     std::string share_target;            // below /share, maybe that of other entries too; "": nothing there
@@ -99,6 +117,7 @@ private:
     std::optional<DeviceNumber> disk = {}; // a container has it as a device
     bool read_only = false;                // of `disk`
     std::set<std::string> users = {};      // of `disk`: the containers
+    std::optional<KnownDisk> known = {};   // of a disk that can grow while a container has it
   };
   std::string bring(const std::string& container_id, const std::string& name, plugin::MountRequest request,
                     const oci::Mount* mount, Attached& attached);
@@ -116,6 +135,10 @@ private:
   void add_devices(Entry& entry);
   std::string bring_into_guest(Entry& entry, const std::string& place, Attached& attached);
   Entry* find_disk(const DeviceNumber& device);
+  void note_volume(Entry& entry, const std::string& path, const oci::DirectVolume& volume,
+                   const std::string& mount_point);
+  Entry& find_grown(const std::string& container_id, const std::string& path);
+  std::string address_of(const std::string& device_id);
   bool is_last_user(Entry& entry, const std::string& container_id);
   void bring_root(const std::string& container_id, const oci::Spec& spec,
                   const std::optional<RootDevice>& device, Attached& attached);

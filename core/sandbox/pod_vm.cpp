@@ -142,6 +142,11 @@ void PodVm::remove_device(const std::string& id) {
   vm_.remove_device(limits(vmm_pidfd_.get()), id);
 }
 
+void PodVm::grow_device(const std::string& id, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  vm_.grow_device(limits(vmm_pidfd_.get()), id, bytes);
+}
+
 void PodVm::remove_device_wholly(const std::string& id) {
   std::uint64_t operation = 0;
   {

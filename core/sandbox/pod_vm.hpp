@@ -35,6 +35,7 @@ public:
   void remove_device(const std::string& id);
   // The same, and waits until the guest and the VMM have let it go. Not on the loop's thread.
   void remove_device_wholly(const std::string& id);
+  void grow_device(const std::string& id, std::uint64_t bytes);
   // Of devices that were there from the start: id -> guest address.
   std::map<std::string, std::string> addresses();
   // Idempotent; never throws. `died` is not called any more.

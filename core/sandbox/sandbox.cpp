@@ -206,6 +206,10 @@ VolumeStats Sandbox::volume_stats(const std::string& container_id, const std::st
   return impl_->volume_stats(container_id, path);
 }
 
+void Sandbox::grow_volume(const std::string& container_id, const std::string& path, std::uint64_t bytes) {
+  impl_->grow_volume(container_id, path, bytes);
+}
+
 ContainerStats Sandbox::stats(const std::string& container_id) {
   constexpr int most_interfaces = 256;
   refuse_stopped(*impl_->find(container_id)->first);

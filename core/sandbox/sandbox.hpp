@@ -158,6 +158,9 @@ public:
   ContainerStats stats(const std::string& container_id);
   // Of a direct volume that the container has (oci/direct_volume.hpp), by the path that it mounts.
   VolumeStats volume_stats(const std::string& container_id, const std::string& path);
+  // The disk of a direct volume, or one that the container has as a device (`path` is its node), has become
+  // larger on the host, and has `bytes` or more now.
+  void grow_volume(const std::string& container_id, const std::string& path, std::uint64_t bytes);
   void
   checkpoint(const std::string& container_id); // throws: saving is not implemented, and says what hinders it
 

@@ -112,6 +112,7 @@ struct Sandbox::Impl {
                     const GuestPaths& paths);
   void forget_volumes(Container& container) noexcept;
   VolumeStats volume_stats(const std::string& container_id, const std::string& path) const;
+  void grow_volume(const std::string& container_id, const std::string& path, std::uint64_t bytes);
 
   // network_life.cpp
   void watch_network(int netns_fd);

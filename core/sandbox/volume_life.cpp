@@ -1,5 +1,5 @@
-// Direct volumes while containers have them: who asks how full one is finds its sandbox by the note beside
-// it.
+// Direct volumes while containers have them: who asks how full one is, or lets it grow, finds its sandbox by
+// the note beside it.
 #include "sandbox/sandbox_impl.hpp"
 
 #include "base/error.hpp"
@@ -8,6 +8,7 @@ namespace nacre::sandbox {
 namespace {
 
 constexpr std::chrono::seconds stat_deadline{20};
+constexpr std::chrono::seconds growth_deadline{120}; // of a large file system on a slow disk
 
 } // namespace
 
@@ -41,6 +42,23 @@ VolumeStats Sandbox::Impl::volume_stats(const std::string& container_id, const s
   const auto reply = need_agent()->stat_file_system(volume->second, stat_deadline);
   return {reply.total_bytes(), reply.free_bytes(), reply.available_bytes(), reply.total_inodes(),
           reply.free_inodes()};
+}
+
+void Sandbox::Impl::grow_volume(const std::string& container_id, const std::string& path,
+                                std::uint64_t bytes) {
+  const std::lock_guard lock(structure);
+  find(container_id);
+  const auto connected = need_agent();
+  if (!plan.disks_grow)
+    throw Error(ErrorCode::unimplemented, "grow the volume", path)
+        .because("hypervisor plugin " + vm->plugin().label() + " cannot tell a guest that a disk has grown")
+        .hint("start the container anew");
+  const auto disk = storage->grow_disk(container_id, path, bytes);
+  agent_client::v1::GrowDiskRequest request;
+  request.set_source(disk.address);
+  request.set_bytes(disk.bytes);
+  request.set_mount_point(disk.mount_point);
+  connected->grow_disk(request, growth_deadline);
 }
 
 } // namespace nacre::sandbox

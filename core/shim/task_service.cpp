@@ -103,6 +103,8 @@ std::string TaskService::dispatch(const ttrpc::Request& request) {
   if (method == "Stats") return stats(parse<task::StatsRequest>(request)).SerializeAsString();
   if (method == "VolumeStats")
     return volume_stats(parse<nacre::task::v1::VolumeStatsRequest>(request)).SerializeAsString();
+  if (method == "GrowVolume")
+    return grow_volume(parse<nacre::task::v1::GrowVolumeRequest>(request)).SerializeAsString();
   if (method == "RawStats")
     return raw_stats(parse<nacre::task::v1::RawStatsRequest>(request)).SerializeAsString();
   if (method == "Connect") return connect(parse<task::ConnectRequest>(request)).SerializeAsString();
@@ -196,6 +198,12 @@ TaskService::volume_stats(const nacre::task::v1::VolumeStatsRequest& request) {
   response.set_total_inodes(stats.total_inodes);
   response.set_free_inodes(stats.free_inodes);
   return response;
+}
+
+nacre::task::v1::GrowVolumeResponse
+TaskService::grow_volume(const nacre::task::v1::GrowVolumeRequest& request) {
+  sandbox_of(request.id())->grow_volume(request.id(), request.volume_path(), request.bytes());
+  return {};
 }
 
 nacre::task::v1::RawStatsResponse TaskService::raw_stats(const nacre::task::v1::RawStatsRequest& request) {

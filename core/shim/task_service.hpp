@@ -72,6 +72,7 @@ private:
   void wait(const ttrpc::task::WaitRequest& request, ttrpc::Responder responder);
   void wait_oom(const ttrpc::Request& request, ttrpc::Responder responder);
   nacre::task::v1::VolumeStatsResponse volume_stats(const nacre::task::v1::VolumeStatsRequest& request);
+  nacre::task::v1::GrowVolumeResponse grow_volume(const nacre::task::v1::GrowVolumeRequest& request);
   nacre::task::v1::RawStatsResponse raw_stats(const nacre::task::v1::RawStatsRequest& request);
   void debug_console(const nacre::task::v1::DebugConsoleRequest& request, ttrpc::Responder responder);
   void end_process(ttrpc::Responder responder); // Task.Shutdown

@@ -107,6 +107,13 @@ nacre::task::v1::VolumeStatsResponse TaskClient::volume_stats(const std::string&
   return call<nacre::task::v1::VolumeStatsResponse>("VolumeStats", request);
 }
 
+void TaskClient::grow_volume(const std::string& id, const std::string& volume_path, std::uint64_t bytes) {
+  auto request = for_task<nacre::task::v1::GrowVolumeRequest>(id);
+  request.set_volume_path(volume_path);
+  request.set_bytes(bytes);
+  call<nacre::task::v1::GrowVolumeResponse>("GrowVolume", request);
+}
+
 nacre::task::v1::WaitOomResponse TaskClient::wait_oom(const std::string& id, std::uint64_t after,
                                                       Timeout timeout) {
   auto request = for_task<nacre::task::v1::WaitOomRequest>(id);

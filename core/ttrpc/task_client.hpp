@@ -51,6 +51,7 @@ public:
   nacre::task::v1::RawStatsResponse raw_stats(const std::string& id, Timeout timeout = std::nullopt);
   // Of a direct volume that the container has.
   nacre::task::v1::VolumeStatsResponse volume_stats(const std::string& id, const std::string& volume_path);
+  void grow_volume(const std::string& id, const std::string& volume_path, std::uint64_t bytes);
   // Returns when the container has had more OOM kills than `after`, or has ended.
   nacre::task::v1::WaitOomResponse wait_oom(const std::string& id, std::uint64_t after,
                                             Timeout timeout = std::nullopt);

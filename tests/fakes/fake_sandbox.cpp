@@ -257,6 +257,10 @@ VolumeStats Sandbox::volume_stats(const std::string&, const std::string& path) {
       .because("the fake has no guest");
 }
 
+void Sandbox::grow_volume(const std::string&, const std::string& path, std::uint64_t) {
+  throw Error(ErrorCode::unimplemented, "grow the volume", path).because("the fake has no guest");
+}
+
 ContainerStats Sandbox::stats(const std::string& container_id) {
   const std::lock_guard lock(impl_->mutex);
   impl_->find(container_id, "");

@@ -1,5 +1,6 @@
 // What the plugin `block` makes of a disk and its options.
 #include "guest_disk.hpp"
+#include "pmem.hpp"
 
 #include <catch.hpp>
 
@@ -46,6 +47,15 @@ TEST_CASE("block: Kata's names of the driver, and its queues") {
   CHECK_THAT(scsi.options, ContainsSubstring(R"("queue_size":64)"));
   CHECK(scsi.queues == 3);
   CHECK(guest_of(R"({"num_queues":0})").queues == 1);
+}
+
+TEST_CASE("block: a disk as persistent memory, and images as disks in any case") {
+  const auto settings = block::Settings::of(sdk::Options(R"({"block_device_driver":"nvdimm"})"));
+  const auto guest = block::guest_device(settings, "block-1", {}, true).guest;
+  CHECK(guest.kind == NACRE_DEVICE_PMEM);
+  CHECK(guest.read_only);
+  CHECK(block::guest_disk(settings, "block-2", {}, true).guest.kind == NACRE_DEVICE_BLOCK);
+  CHECK_THAT(block::pmem_hindrance(0), ContainsSubstring("a multiple of 2 MiB, and this has 0 bytes"));
 }
 
 TEST_CASE("block: the guest gets the options that say how files behave") {

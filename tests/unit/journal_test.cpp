@@ -12,12 +12,15 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace nacre;
 using namespace nacre::journal;
@@ -269,6 +272,50 @@ TEST_CASE("undo removes a cgroup with what is left in it") {
     CHECK(sleeper.wait() == SIGKILL);
     CHECK_FALSE(fs::exists(path));
     CHECK_NOTHROW(undo_core(remove_cgroup(path, true)));
+    return;
+  }
+  WARN("skipped: no cgroup can be made here");
+}
+
+// A process whose first thread has ended; the other has memory that takes a while to free.
+pid_t spawn_without_first_thread(std::size_t bytes) {
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  void* memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (memory == MAP_FAILED) ::_exit(1);
+  std::thread([] {
+    while (true)
+      ::pause();
+  }).detach();
+  ::syscall(SYS_exit, 0); // of this thread
+  ::_exit(1);
+}
+
+TEST_CASE("undo removes a cgroup whose last thread is still exiting") {
+  for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"}) {
+    const std::string path = std::string(root) + "/nacre-unit-exiting-" + std::to_string(::getpid());
+    if (!fs::exists(std::string(root) + "/cgroup.procs") || ::mkdir(path.c_str(), 0755) < 0) continue;
+    const pid_t pid = spawn_without_first_thread(256U << 20U);
+    REQUIRE(pid > 0);
+    std::ofstream(path + "/cgroup.procs") << pid;
+    const auto state = [pid] {
+      std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+      std::string number, name, letter;
+      file >> number >> name >> letter;
+      return letter;
+    };
+    while (state() != "Z")
+      std::this_thread::yield();
+    ::kill(pid, SIGKILL);
+    for (std::string member = "some"; !member.empty();) { // until cgroup.procs is silent
+      member.clear();
+      std::ifstream(path + "/cgroup.procs") >> member;
+    }
+    CHECK_NOTHROW(undo_core(remove_cgroup(path, true)));
+    CHECK_FALSE(fs::exists(path));
+    ::waitpid(pid, nullptr, 0);
+    ::rmdir(path.c_str());
     return;
   }
   WARN("skipped: no cgroup can be made here");

@@ -54,6 +54,17 @@ TEST_CASE("the plan says what the sandbox must heed") {
   CHECK_FALSE(rich.runs_guest);
 }
 
+TEST_CASE("disks come later only if each kind of disk that is needed can") {
+  const auto pmem = storage(1u << NACRE_DEVICE_BLOCK | 1u << NACRE_DEVICE_PMEM, 0);
+  const std::uint64_t both = NACRE_DEV_COLD_ADD | NACRE_DEV_HOT_ADD;
+  const auto cold = offer({{NACRE_DEVICE_BLOCK, both}, {NACRE_DEVICE_PMEM, NACRE_DEV_COLD_ADD}});
+  CHECK(make_plan(cold, {storage(1u << NACRE_DEVICE_BLOCK, 0)}).disks_hot_add);
+  CHECK_FALSE(make_plan(cold, {pmem}).disks_hot_add);
+  CHECK(make_plan(offer({{NACRE_DEVICE_BLOCK, both}, {NACRE_DEVICE_PMEM, both}}), {pmem}).disks_hot_add);
+  CHECK_FALSE(make_plan(cold, {}).disks_grow);
+  CHECK(make_plan(offer({{NACRE_DEVICE_BLOCK, NACRE_DEV_COLD_ADD | NACRE_DEV_GROW}}), {}).disks_grow);
+}
+
 TEST_CASE("two storages that share folders are one too many") {
   Need first = storage(0, 0), second = storage(0, 0);
   first.shares_folders = second.shares_folders = true;

@@ -32,6 +32,7 @@ SEEN_IN = {
     "hypervisor.image": "test_an_image_is_the_hypervisor_plugin_s_to_take_or_refuse",
     "hypervisor.disable_selinux": "test_a_promised_label_is_not_left_off",
     "hypervisor.enable_annotations": "test_annotations_change_the_virtual_machine",
+    "hypervisor.memory_offset": "vm/test_nvdimm.py",
     "hypervisor.disable_vhost_net": "backends/qemu_test.cpp",
     "hypervisor.machine_type": "unit/backends_qemu_test.cpp",
     "hypervisor.use_vsock": "backends/qemu_test.cpp",

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from harness.disk import LoopDevice
 
 NOTES = Path("/run/kata-containers/shared/direct-volumes")
 MIB = 1 << 20
@@ -47,6 +48,23 @@ def path(folder):
     target = folder / "pods/0f6f/volumes/kubernetes.io~csi/pvc/mount"
     target.mkdir(parents=True)
     return target
+
+
+class GrowingDisk:
+    """A loop device whose file can be made larger, as a CSI driver does."""
+
+    def __init__(self, folder, name, size, make=None):
+        self.image = folder / f"{name}.img"
+        with open(self.image, "wb") as file:
+            file.truncate(size)
+        if make:
+            run(f"mkfs.{make}", "-q", self.image)
+        self.loop = LoopDevice(self.image)
+        self.node = self.loop.node
+
+    def grow(self, size):
+        os.truncate(self.image, size)
+        run("losetup", "--set-capacity", self.node)
 
 
 def info(device, **changes):
@@ -91,6 +109,78 @@ def test_the_disk_is_the_guest_s_and_says_how_full_it_is(nacre, device, path, fo
         run("umount", mount)
 
 
+@pytest.fixture
+def growing(folder):
+    made = []
+
+    def make(*how):
+        made.append(GrowingDisk(folder, *how))
+        return made[-1]
+
+    yield make
+    for disk in made:
+        disk.loop.close()
+
+
+def resize(nacre, path, size):
+    return nacre("volume", "resize", "--volume-path", path, "--size", size)
+
+
+def size_inside(container, place_inside):
+    return int(container.exec(f"df -k {place_inside} | tail -1").ok().out.split()[1]) << 10
+
+
+@pytest.mark.parametrize("driver", ["virtio-blk", "virtio-scsi"])
+def test_a_disk_that_has_grown_on_the_host_grows_in_the_guest(nacre, growing, path, folder, driver):
+    nacre.configure({"runtime.storage": ["block", "9p"], "storage.block.block_device_driver": driver})
+    ext4, xfs, raw = growing("ext4", 64 * MIB, "ext4"), growing("xfs", 320 * MIB, "xfs"), growing("raw", 8 * MIB)
+    other = folder / "other"
+    other.mkdir()
+    add(nacre, path, info(ext4.node)).ok()
+    add(nacre, other, info(xfs.node, fstype="xfs")).ok()
+    bundle = bundle_with(nacre, path, "trap 'exit 0' TERM; sleep 100000 & wait")
+    bundle.spec["mounts"].append({"destination": "/xfs", "type": "bind", "source": str(other), "options": ["rbind", "rw"]})
+    bundle.spec["linux"]["devices"] = [{"path": "/dev/raw", "type": "b", "major": raw.loop.major, "minor": raw.loop.minor}]
+    bundle.spec["linux"]["resources"]["devices"] = [
+        {"allow": True, "type": "b", "major": raw.loop.major, "minor": raw.loop.minor, "access": "rwm"}]
+    container = nacre.create(bundle.write()).start()
+    container.exec("for place in /data /xfs; do seq 200000 > $place/before; done; sync").ok()
+
+    refused = resize(nacre, path, 128 * MIB)
+    assert refused.code == 1 and f'its disk "{ext4.node}" has only {64 * MIB} bytes on the host' in refused.err
+    for disk, size in ((ext4, 128), (xfs, 400), (raw, 24)):
+        disk.grow(size * MIB)
+    resize(nacre, path, "128m").ok()
+    resize(nacre, other, 400 * MIB).ok()
+    resize(nacre, raw.node, 24 * MIB).ok()
+    assert size_inside(container, "/data") > 100 * MIB and size_inside(container, "/xfs") > 330 * MIB
+    assert container.exec("blockdev --getsize64 /dev/raw").ok().out == f"{24 * MIB}\n"
+    container.exec("for place in /data /xfs; do seq 200000 | cmp - $place/before; done").ok()
+    container.exec(f"head -c {90 * MIB} /dev/zero > /data/more; sync; rm /data/more").ok()  # what was not there before
+
+    resize(nacre, path, "128m").ok()  # a CSI driver may ask twice
+    smaller = resize(nacre, path, "64m")
+    assert smaller.code == 1 and f"it has {128 * MIB} bytes and would shrink to {64 * MIB} bytes; name a size" in smaller.err
+    assert size_inside(container, "/data") > 100 * MIB
+
+    container.delete(force=True).ok()
+    gone = resize(nacre, path, "128m")
+    assert gone.code == 1 and "no container of nacre's has it" in gone.err
+    run("e2fsck", "-fn", ext4.node)
+    run("xfs_repair", "-n", xfs.node)
+
+
+def test_a_disk_that_the_guest_has_read_only_does_not_grow(nacre, growing, path):
+    nacre.configure({"runtime.storage": ["block", "9p"]})
+    disk = growing("fixed", 64 * MIB, "ext4")
+    add(nacre, path, info(disk.node, options=["ro"])).ok()
+    container = nacre.create(bundle_with(nacre, path, "trap 'exit 0' TERM; sleep 100000 & wait")).start()
+    disk.grow(128 * MIB)
+    refused = resize(nacre, path, "128m")
+    container.delete(force=True).ok()
+    assert refused.code == 1 and f'grow the volume "{path}": the guest has its disk "{disk.node}" read-only' in refused.err
+
+
 def test_a_note_that_others_could_have_written_is_not_believed(nacre, path):
     add(nacre, path, info("/dev/null")).ok()
     for changed, mode in ((note_of(path), 0o777), (note_of(path) / "mountInfo.json", 0o666)):
@@ -129,9 +219,10 @@ def test_add_refuses_what_could_not_be_mounted(nacre, path, text, words):
 
 
 @pytest.mark.parametrize("name", ["relative", "/a/../etc", "/a//b", "/a/", "/" + "x" * 190])
-@pytest.mark.parametrize("action", ["add", "remove", "stats"])
+@pytest.mark.parametrize("action", ["add", "remove", "stats", "resize"])
 def test_paths_that_leave_the_folder_of_notes_are_refused(nacre, action, name):
-    answer = nacre("volume", action, "--volume-path", name, *(["--mount-info", info("/dev/null")] if action == "add" else []))
+    more = {"add": ["--mount-info", info("/dev/null")], "resize": ["--size", "1m"]}.get(action, [])
+    answer = nacre("volume", action, "--volume-path", name, *more)
     assert answer.code == 1 and "its path must be absolute" in answer.err
     assert not NOTES.exists() or not os.listdir(NOTES)
 
@@ -142,6 +233,11 @@ def test_add_twice_remove_twice_and_stats_of_nothing(nacre, path):
     assert again.code == 1 and "there is one of that path; remove it first" in again.err
     unused = nacre("volume", "stats", "--volume-path", path)
     assert unused.code == 1 and "no container of nacre's has it" in unused.err
+    for unknown in (path, "/dev/loop-control"):
+        unused = resize(nacre, unknown, "1m")
+        assert unused.code == 1 and f'grow the volume "{unknown}": no container of nacre\'s has it' in unused.err
+    assert "invalid size: 'much'" in resize(nacre, path, "much").err
+    assert "name --volume-path and --size" in nacre("volume", "resize", "--volume-path", path).err
     nacre("volume", "remove", "--volume-path", path).ok()
     gone = nacre("volume", "remove", "--volume-path", path)
     assert gone.code == 1 and "there is none of that path" in gone.err

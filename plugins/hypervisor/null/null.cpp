@@ -19,7 +19,7 @@ public:
 
   std::uint64_t device_capabilities(std::uint32_t) override {
     return NACRE_DEV_COLD_ADD | NACRE_DEV_HOT_ADD | NACRE_DEV_HOT_REMOVE | NACRE_DEV_SURVIVES_SAVE |
-           NACRE_DEV_REBIND;
+           NACRE_DEV_REBIND | NACRE_DEV_GROW;
   }
 
   AgentChannel channel() override { return {}; }
@@ -72,6 +72,7 @@ public:
   void rebind_device(const Call&, const std::string& id, HostEnd host) override {
     find(id)->host = std::move(host);
   }
+  void grow_device(const Call&, const std::string& id, std::uint64_t) override { find(id); }
 
   std::vector<GuestDevice> describe(const Call&) override {
     std::vector<GuestDevice> guests;

@@ -1,7 +1,9 @@
 #include "command_line.hpp"
 
+#include "device.hpp"
 #include "tsc_frequency.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -13,6 +15,7 @@ namespace {
 constexpr std::uint64_t kibibyte = 1024;
 constexpr std::uint64_t smallest_memory = 32 * kibibyte * kibibyte; // below this no kernel of today boots
 constexpr std::uint32_t memory_slots = 10;
+constexpr std::uint32_t hot_nvdimm_slots = 32;
 
 std::string kibibytes(std::uint64_t bytes) {
   return std::to_string(bytes / kibibyte) + "k";
@@ -36,10 +39,12 @@ void check(const Options& options, const sdk::VmDescription& vm) {
   if (vm.ram_backing > NACRE_RAM_FILE_PRIVATE) refuse("the kind of its memory is not known");
 }
 
-void add_memory(Arguments& arguments, const Options& options, const sdk::VmDescription& vm) {
+void add_memory(Arguments& arguments, const Options& options, const NvdimmDemand& nvdimms,
+                const sdk::VmDescription& vm) {
   std::string size = "size=" + kibibytes(vm.memory_bytes);
-  if (vm.memory_max_bytes > vm.memory_bytes)
-    size += ",slots=" + std::to_string(memory_slots) + ",maxmem=" + kibibytes(vm.memory_max_bytes);
+  const auto most = std::max(vm.memory_bytes, vm.memory_max_bytes) + nvdimms.bytes;
+  const auto slots = nvdimms.slots + (vm.memory_max_bytes > vm.memory_bytes ? memory_slots : 0);
+  if (slots != 0) size += ",slots=" + std::to_string(slots) + ",maxmem=" + kibibytes(most);
   arguments.add("-m", size);
   const std::string prealloc = options.prealloc ? ",prealloc=on" : "";
   const std::string bytes = std::to_string(vm.memory_bytes / kibibyte * kibibyte) + prealloc;
@@ -66,7 +71,9 @@ const char* board_of(MachineType type) {
 
 void add_board(Arguments& arguments, const Options& options, const Accelerator& accelerator,
                const sdk::VmDescription& vm) {
+  const auto nvdimms = nvdimm_demand(options, vm);
   std::string board = board_of(options.machine_type);
+  if (nvdimms.slots != 0) board += ",nvdimm=on";
   if (vm.ram_backing != NACRE_RAM_ANONYMOUS) board += ",memory-backend=ram";
   if (!options.machine_accelerators.empty()) board += "," + options.machine_accelerators;
   arguments.add("-machine", board);
@@ -78,7 +85,7 @@ void add_board(Arguments& arguments, const Options& options, const Accelerator& 
   const auto most = std::max(vm.vcpus, vm.vcpus_max);
   arguments.add("-smp", "cpus=" + std::to_string(vm.vcpus) + ",maxcpus=" + std::to_string(most) +
                             ",sockets=1,cores=" + std::to_string(most) + ",threads=1");
-  add_memory(arguments, options, vm);
+  add_memory(arguments, options, nvdimms, vm);
 }
 
 // ISA serial: the only console that shows the kernel's first words, since its driver needs no module.
@@ -142,6 +149,17 @@ void add_built_in_devices(Arguments& arguments, const Options& options, MachineE
 }
 
 } // namespace
+
+NvdimmDemand nvdimm_demand(const Options& options, const sdk::VmDescription& vm) {
+  NvdimmDemand demand{options.nvdimm_bytes != 0 ? hot_nvdimm_slots : 0, options.nvdimm_bytes};
+  for (const auto& device : vm.devices) {
+    if (device.guest.kind != NACRE_DEVICE_PMEM) continue;
+    check_device(device.guest, device.host);
+    ++demand.slots;
+    demand.bytes += nvdimm::bytes_of(device.guest, device.host);
+  }
+  return demand;
+}
 
 void add_machine(Arguments& arguments, const Options& options, const Accelerator& accelerator,
                  sdk::VmDescription& vm, MachineEnds ends, Topology& topology) {

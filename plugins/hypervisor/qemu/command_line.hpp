@@ -3,6 +3,7 @@
 
 #include "accelerator.hpp"
 #include "arguments.hpp"
+#include "nvdimm.hpp"
 #include "options.hpp"
 #include "topology.hpp"
 #include "vsock.hpp"
@@ -22,6 +23,9 @@ struct MachineEnds {
   sdk::Fd agent = {}; // empty: the agent is reached by vsock
   std::optional<Vsock> vsock = {};
 };
+
+// Of the description's NVDIMMs, and of those that may come later.
+NvdimmDemand nvdimm_demand(const Options& options, const sdk::VmDescription& vm);
 
 // Everything but the devices of the description. Takes the description's console.
 void add_machine(Arguments& arguments, const Options& options, const Accelerator& accelerator,

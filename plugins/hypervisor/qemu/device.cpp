@@ -2,6 +2,7 @@
 
 #include "disk.hpp"
 #include "nic.hpp"
+#include "nvdimm.hpp"
 
 #include <nacre/sdk/options.hpp>
 
@@ -63,6 +64,8 @@ json::object front_end_of(const sdk::GuestDevice& guest, const sdk::HostEnd& hos
   }
   case NACRE_DEVICE_BLOCK:
     return disk::front_end(id, guest, place);
+  case NACRE_DEVICE_PMEM:
+    return nvdimm::front_end(id, guest, place);
   default: {
     auto device = virtio_device("virtio-net", id, place);
     nic::add_properties(device, guest, host, place.transport);
@@ -121,6 +124,11 @@ void check_device(const sdk::GuestDevice& guest, const sdk::HostEnd& host) {
       refuse(guest, NACRE_E_UNSUPPORTED,
              "QEMU's disks are \"virtio-blk\" or \"virtio-scsi\", not \"" + driver + "\"");
     return;
+  case NACRE_DEVICE_PMEM:
+    need_end(guest, host, {NACRE_END_FDS});
+    if (host.fds.size() != 1) refuse(guest, NACRE_E_INVALID_ARGUMENT, "an NVDIMM has one descriptor");
+    check_options(guest, {});
+    return;
   case NACRE_DEVICE_NET:
     need_end(guest, host, {NACRE_END_FDS, NACRE_END_STREAM});
     if (host.fds.empty() || (host.kind == NACRE_END_STREAM && host.fds.size() != 1))
@@ -160,6 +168,12 @@ std::vector<QmpStep> add_at_boot(Arguments& arguments, const sdk::GuestDevice& g
     arguments.add("-blockdev", backend);
     break;
   }
+  case NACRE_DEVICE_PMEM: {
+    auto backend = nvdimm::backend(guest, nvdimm::bytes_of(guest, host));
+    nvdimm::set_file(backend, arguments.pass(std::move(host.fds[0])));
+    arguments.add("-object", backend);
+    break;
+  }
   default: {
     std::vector<std::string> names, vhost_names;
     for (auto& fd : host.fds)
@@ -187,6 +201,12 @@ std::vector<HotAdd> add_while_running(const sdk::GuestDevice& guest, sdk::HostEn
       steps.push_back({{"add-fd", {{"fdset-id", fdset}}, std::move(fd)}, fdset_removal(fdset)});
     }
     steps.push_back({{"blockdev-add", std::move(backend), {}}, disk_removal(guest)});
+  } else if (guest.kind == NACRE_DEVICE_PMEM) {
+    auto backend = nvdimm::backend(guest, nvdimm::bytes_of(guest, host));
+    // The fdset is never opened: it keeps the descriptor, and with it the disk from others.
+    steps.push_back({{"add-fd", {{"fdset-id", fdset}}, std::move(host.fds[0])}, fdset_removal(fdset)});
+    steps.push_back(
+        {{"object-add", std::move(backend), {}}, {"object-del", {{"id", nvdimm::backend_id(guest)}}, {}}});
   } else if (guest.kind == NACRE_DEVICE_NET) {
     std::vector<std::string> names, vhost_names;
     const auto give = [&](std::vector<sdk::Fd>& fds, const std::string& what, std::vector<std::string>& to) {

@@ -2,6 +2,7 @@
 
 #include "disk.hpp"
 #include "kernel_image.hpp"
+#include "nvdimm.hpp"
 
 #include <algorithm>
 #include <sys/socket.h>
@@ -68,15 +69,20 @@ std::uint64_t Machine::device_capabilities(std::uint32_t kind) const {
   case NACRE_DEVICE_VHOST_USER_FS:
     return NACRE_DEV_COLD_ADD;
   case NACRE_DEVICE_BLOCK:
+    return NACRE_DEV_COLD_ADD | NACRE_DEV_GROW | hot;
   case NACRE_DEVICE_NET:
     return NACRE_DEV_COLD_ADD | hot;
+  case NACRE_DEVICE_PMEM: // no guest can be made to let one go
+    if (options_.machine_type == MachineType::microvm) return 0;
+    return NACRE_DEV_COLD_ADD | (options_.nvdimm_bytes != 0 ? NACRE_DEV_HOT_ADD : 0);
   default:
     return 0;
   }
 }
 
 // Devices that can be added later can also be removed later, so those of the boot sit in the same places.
-Place Machine::place_at_boot(Arguments& arguments, const sdk::GuestDevice& guest) {
+Place Machine::place_at_boot(Arguments& arguments, const sdk::GuestDevice& guest, const sdk::HostEnd& host) {
+  if (guest.kind == NACRE_DEVICE_PMEM) return nvdimms_.take(nvdimm::bytes_of(guest, host));
   const bool movable = guest.kind == NACRE_DEVICE_BLOCK || guest.kind == NACRE_DEVICE_NET;
   const auto take = [&] {
     return movable && topology_->can_hot_add() ? topology_->take_hot() : topology_->take_cold();
@@ -89,8 +95,10 @@ Place Machine::place_at_boot(Arguments& arguments, const sdk::GuestDevice& guest
   return scsi_.take_target();
 }
 
-Place Machine::place_while_running(const sdk::Call& call, Qmp& qmp, const sdk::GuestDevice& guest) {
+Place Machine::place_while_running(const sdk::Call& call, Qmp& qmp, const sdk::GuestDevice& guest,
+                                   const sdk::HostEnd& host) {
   std::unique_lock lock(mutex_);
+  if (guest.kind == NACRE_DEVICE_PMEM) return nvdimms_.take(nvdimm::bytes_of(guest, host));
   if (guest.kind != NACRE_DEVICE_BLOCK || !disk::is_scsi(guest)) return topology_->take_hot();
   if (!scsi_) {
     ScsiController controller;
@@ -113,6 +121,8 @@ void Machine::release(const Place& place) {
   const std::lock_guard lock(mutex_);
   if (place.transport == Place::Transport::scsi)
     scsi_.release(place);
+  else if (place.transport == Place::Transport::nvdimm)
+    nvdimms_.release(place);
   else
     topology_->release(place);
 }
@@ -127,7 +137,7 @@ void Machine::add_boot_devices(Arguments& arguments, sdk::VmDescription& vm) {
     if (devices_.contains(guest.id))
       throw sdk::Error(NACRE_E_ALREADY_EXISTS, "there are two devices with the id \"" + guest.id + "\"");
     Attached attached;
-    attached.place = place_at_boot(arguments, guest);
+    attached.place = place_at_boot(arguments, guest, host);
     attached.removable = attached.place.removable();
     guest.address = attached.place.guest;
     attached.guest = guest;
@@ -154,6 +164,7 @@ void Machine::start(const sdk::Call& call, sdk::VmDescription vm) {
   Arguments arguments(options_.path);
   {
     const std::lock_guard lock(mutex_);
+    nvdimms_ = NvdimmRoom(nvdimm_demand(options_, vm));
     add_machine(arguments, options_, accelerator_, vm, std::move(ends), *topology_);
     add_boot_devices(arguments, vm);
   }
@@ -250,15 +261,18 @@ std::string Machine::add_device(const sdk::Call& call, sdk::Device device) {
       throw sdk::Error(NACRE_E_ALREADY_EXISTS,
                        "there is a device with the id \"" + device.guest.id + "\" already");
   }
-  attached.place = place_while_running(call, qmp, device.guest);
-  attached.removable = true;
+  attached.place = place_while_running(call, qmp, device.guest, device.host);
+  attached.removable = attached.place.removable();
   attached.guest = std::move(device.guest);
   attached.guest.address = attached.place.guest;
   std::vector<QmpStep> done;
+  std::uint64_t passed = 0; // QEMU's number of the descriptor
   try {
     for (auto& [step, back] :
          add_while_running(attached.guest, std::move(device.host), attached.place, next_fdset_++)) {
-      qmp.execute(call, step.command, std::move(step.arguments), step.fd.get());
+      if (step.command == "object-add") nvdimm::set_file(step.arguments, passed);
+      const auto answer = qmp.execute(call, step.command, std::move(step.arguments), step.fd.get());
+      if (step.command == "add-fd") passed = answer.as_object().at("fd").to_number<std::uint64_t>();
       done.push_back(std::move(back));
     }
   } catch (...) {
@@ -295,6 +309,22 @@ std::uint64_t Machine::remove_device(const sdk::Call& call, const std::string& i
     throw;
   }
   return operation;
+}
+
+// QEMU looks at a block device itself, and takes no size beyond what that has. It would make a file of the
+// size that it is told, so that must be the file's own.
+void Machine::grow_device(const sdk::Call& call, const std::string& id, std::uint64_t bytes) {
+  Qmp& qmp = running("grow a disk");
+  std::string node;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = devices_.find(id);
+    if (found == devices_.end()) throw sdk::Error(NACRE_E_NOT_FOUND, "there is no device \"" + id + "\"");
+    if (found->second.guest.kind != NACRE_DEVICE_BLOCK)
+      throw sdk::Error(NACRE_E_UNSUPPORTED, "device \"" + id + "\" is of a kind that cannot grow");
+    node = disk::node_name(found->second.guest);
+  }
+  qmp.execute(call, "block_resize", {{"node-name", node}, {"size", bytes}});
 }
 
 std::vector<sdk::GuestDevice> Machine::describe() const {

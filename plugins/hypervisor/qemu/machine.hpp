@@ -4,6 +4,7 @@
 #include "accelerator.hpp"
 #include "command_line.hpp"
 #include "device.hpp"
+#include "nvdimm.hpp"
 #include "options.hpp"
 #include "qmp.hpp"
 #include "scsi_controller.hpp"
@@ -39,6 +40,7 @@ public:
 
   std::string add_device(const sdk::Call& call, sdk::Device device);         // the guest address
   std::uint64_t remove_device(const sdk::Call& call, const std::string& id); // the operation's id
+  void grow_device(const sdk::Call& call, const std::string& id, std::uint64_t bytes);
   std::vector<sdk::GuestDevice> describe() const;
 
   sdk::VmProcesses processes();
@@ -53,8 +55,9 @@ private:
     std::uint64_t removal = 0; // operation that is under way
   };
 
-  Place place_at_boot(Arguments& arguments, const sdk::GuestDevice& guest);
-  Place place_while_running(const sdk::Call& call, Qmp& qmp, const sdk::GuestDevice& guest);
+  Place place_at_boot(Arguments& arguments, const sdk::GuestDevice& guest, const sdk::HostEnd& host);
+  Place place_while_running(const sdk::Call& call, Qmp& qmp, const sdk::GuestDevice& guest,
+                            const sdk::HostEnd& host);
   void release(const Place& place);
   void add_boot_devices(Arguments& arguments, sdk::VmDescription& vm);
   void await_greeting(const sdk::Call& call);
@@ -71,9 +74,10 @@ private:
   Options options_;
   Accelerator accelerator_;
   sdk::EventSender events_;  // used by the thread that reads QMP only
-  mutable std::mutex mutex_; // guards the five below
+  mutable std::mutex mutex_; // guards the six below
   std::unique_ptr<Topology> topology_;
   ScsiController scsi_;
+  NvdimmRoom nvdimms_;
   std::vector<std::string> order_; // ids, as added
   std::map<std::string, Attached> devices_;
   std::uint64_t next_operation_ = 1;

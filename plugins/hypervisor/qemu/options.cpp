@@ -20,6 +20,11 @@ Options Options::of(const sdk::Options& table) {
         NACRE_E_INVALID_ARGUMENT,
         "machine_type \"microvm\" has no PCI and so no root ports; remove pcie_root_port, or set "
         "machine_type to \"q35\"");
+  options.nvdimm_bytes = static_cast<std::uint64_t>(table.integer_or("memory_offset", 0)) << 20U;
+  if (options.machine_type == MachineType::microvm && options.nvdimm_bytes != 0)
+    throw sdk::Error(NACRE_E_INVALID_ARGUMENT,
+                     "machine_type \"microvm\" has no NVDIMMs; remove memory_offset, or set machine_type to "
+                     "\"q35\"");
   options.vsock = table.boolean_or("use_vsock", true);
   options.vhost_net = !table.boolean_or("disable_vhost_net", false);
   options.prealloc = table.boolean_or("enable_mem_prealloc", false);

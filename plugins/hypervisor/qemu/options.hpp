@@ -21,6 +21,7 @@ inline constexpr char options_schema[] = R"json([
 {"key":"seccompsandbox","type":"string","default":"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny","help":"QEMU's own seccomp filter, as -sandbox takes it; empty: off"},
 {"key":"default_bridges","type":"integer","default":1,"min":0,"max":5,"help":"PCI bridges for devices that are added while the guest runs, 31 each; 0: none can be added"},
 {"key":"pcie_root_port","type":"integer","default":0,"min":0,"max":16,"help":"PCI Express root ports for such devices, one each; every port costs boot time"},
+{"key":"memory_offset","type":"integer","default":0,"min":0,"max":16777216,"help":"MiB of addresses that are kept for disks as NVDIMMs (block_device_driver = \"nvdimm\" in [storage.block]) that are added while the guest runs; 0: all are there at boot"},
 {"key":"use_vsock","type":"boolean","default":true,"help":"reach the agent by vsock where the host has /dev/vhost-vsock, else by a virtio-serial port"},
 {"key":"disable_vhost_net","type":"boolean","default":false,"help":"leave the guest's network to QEMU itself"},
 {"key":"enable_mem_prealloc","type":"boolean","default":false,"help":"all of the guest's memory is taken from the host before it boots"},
@@ -36,7 +37,8 @@ struct Options {
   std::string seccomp_sandbox;
   std::uint32_t bridges = 1; // as the next, of q35 only
   std::uint32_t root_ports = 0;
-  bool vsock = true; // where the host has it
+  std::uint64_t nvdimm_bytes = 0; // of those that come while the guest runs
+  bool vsock = true;              // where the host has it
   bool vhost_net = true;
   bool prealloc = false; // of the guest's memory
   bool debug = false;

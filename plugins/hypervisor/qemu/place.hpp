@@ -10,12 +10,12 @@ namespace nacre::qemu {
 
 // A place for one device.
 struct Place {
-  enum class Transport { pci, mmio, scsi };
+  enum class Transport { pci, mmio, scsi, nvdimm };
 
   std::string bus;        // QEMU's id of the bus: "pcie.0", "bridge0", "port3", "virtio-mmio-bus.5", "scsi.0"
-  std::uint32_t slot = 0; // or SCSI target
+  std::uint32_t slot = 0; // or SCSI target, or NVDIMM slot
   std::string guest; // what the guest's agent looks for: PCI path "04", or "02/1f" behind a bridge; "mmio5";
-                     // "scsi:02/1f:0"
+                     // "scsi:02/1f:0"; "nvdimm:1"
   Transport transport = Transport::pci;
   bool hot_pluggable = false; // of a SCSI target
 

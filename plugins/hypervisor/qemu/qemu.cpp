@@ -46,6 +46,9 @@ public:
   std::uint64_t remove_device(const Call& call, const std::string& id) override {
     return machine_.remove_device(call, id);
   }
+  void grow_device(const Call& call, const std::string& id, std::uint64_t bytes) override {
+    machine_.grow_device(call, id, bytes);
+  }
   std::vector<GuestDevice> describe(const Call&) override { return machine_.describe(); }
   VmProcesses processes() override { return machine_.processes(); }
   int events_fd() override { return machine_.events_fd(); }

@@ -5,6 +5,7 @@
 #include "folder_images.hpp"
 #include "guest_disk.hpp"
 #include "handover.hpp"
+#include "pmem.hpp"
 #include "raw_disk.hpp"
 
 #include <nacre/sdk/storage.hpp>
@@ -77,11 +78,13 @@ public:
       : host_(host), settings_(block::Settings::of(options)), images_(host, block::ImageSettings(options)) {}
 
   // Added at boot or later, whichever the hypervisor can.
-  DeviceNeeds needs() override { return {1u << NACRE_DEVICE_BLOCK, 0}; }
+  DeviceNeeds needs() override {
+    return {1u << NACRE_DEVICE_BLOCK | (settings_.pmem ? 1u << NACRE_DEVICE_PMEM : 0), 0};
+  }
 
   Claim claim(const MountRequest& request) override {
-    if (block::is_raw_disk(request)) return block::claim_raw_disk(request);
-    if (!request.last_resort) return claim_disk(request);
+    if (block::is_raw_disk(request)) return fitting(request, block::claim_raw_disk(request));
+    if (!request.last_resort) return fitting(request, claim_disk(request));
     auto image = images_.claim(request); // nobody shares it
     if (!image.taken) image.reason = claim_disk(request).reason + "; as an image: " + image.reason;
     return image;
@@ -103,6 +106,12 @@ public:
   static void undo(Host, const Call&, std::string_view record) { block::undo_handover(record); }
 
 private:
+  Claim fitting(const MountRequest& request, Claim answer) const {
+    if (!answer.taken || !settings_.pmem) return answer;
+    auto hindrance = block::pmem_hindrance(device_of(request));
+    return hindrance.empty() ? answer : Claim::no(std::move(hindrance));
+  }
+
   Claim claim_disk(const MountRequest& request) {
     if (is_node(request)) return claim_node(request);
     if (request.source_kind != NACRE_SOURCE_FOLDER && request.source_kind != NACRE_SOURCE_BLOCK)
@@ -176,7 +185,7 @@ private:
     const std::string id = next_id();
     AttachResult result;
     result.how = NACRE_ATTACH_DEVICE;
-    result.device = block::guest_disk(settings_, id, std::move(disk), read_only);
+    result.device = block::guest_device(settings_, id, std::move(disk), read_only);
     result.mounts.push_back(block::guest_mount(id, fstype, std::move(options)));
     if (inner.empty()) return result; // its place is the core's choice
     const std::string whole = "/run/nacre/disks/" + id;

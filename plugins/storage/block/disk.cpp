@@ -39,6 +39,12 @@ bool is_read_only_device(dev_t device) {
   return value != 0;
 }
 
+std::uint64_t bytes_of(dev_t device) {
+  std::uint64_t sectors = 0;
+  std::ifstream(sys_folder(device) + "/size") >> sectors;
+  return sectors * 512; // whatever the device's own sectors are
+}
+
 Disk open_disk(const std::string& path, dev_t device, Use use) {
   const std::string what = "cannot open the disk \"" + path + "\"";
   // O_EXCL on a block device: the kernel lets one holder have it, and a mounted file system is one (open(2)).

@@ -28,5 +28,6 @@ Disk open_disk(const std::string& path, dev_t device, Use use);
 std::string node_of(dev_t device, const std::string& name);
 
 bool is_read_only_device(dev_t device);
+std::uint64_t bytes_of(dev_t device); // 0: unknown
 
 } // namespace nacre::block

@@ -1,5 +1,7 @@
 #include "guest_disk.hpp"
 
+#include "pmem.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -67,6 +69,11 @@ sdk::Device guest_disk(const Settings& settings, std::string id, Disk disk, bool
   device.host.kind = NACRE_END_FDS;
   device.host.fds.push_back(std::move(disk.fd));
   return device;
+}
+
+sdk::Device guest_device(const Settings& settings, std::string id, Disk disk, bool read_only) {
+  return settings.pmem ? guest_pmem(std::move(id), std::move(disk), read_only)
+                       : guest_disk(settings, std::move(id), std::move(disk), read_only);
 }
 
 sdk::GuestMount guest_mount(const std::string& device_id, const std::string& fstype,

@@ -17,7 +17,10 @@ std::string guest_fstype(const std::string& hosts);
 std::vector<std::string> guest_options(const std::string& fstype, const std::string& hosts_words,
                                        bool read_only);
 
+// A virtio or SCSI disk, also for a file.
 sdk::Device guest_disk(const Settings& settings, std::string id, Disk disk, bool read_only);
+// A disk of the host's, in the form that the configuration wants it.
+sdk::Device guest_device(const Settings& settings, std::string id, Disk disk, bool read_only);
 sdk::GuestMount guest_mount(const std::string& device_id, const std::string& fstype,
                             std::vector<std::string> options);
 

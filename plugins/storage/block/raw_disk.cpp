@@ -25,7 +25,7 @@ sdk::AttachResult attach_raw_disk(const Settings& settings, std::string id,
   auto disk = open_disk(request.source, device, read_only ? Use::shared_read_only : Use::exclusive);
   sdk::AttachResult result;
   result.how = NACRE_ATTACH_DEVICE;
-  result.device = guest_disk(settings, std::move(id), std::move(disk), read_only);
+  result.device = guest_device(settings, std::move(id), std::move(disk), read_only);
   return result;
 }
 

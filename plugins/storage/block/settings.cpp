@@ -21,7 +21,9 @@ std::uint32_t power_of_two(const sdk::Options& table, const char* key, std::uint
 
 Settings Settings::of(const sdk::Options& table) {
   Settings settings;
-  settings.scsi = table.string_or("block_device_driver", "virtio-blk") == "virtio-scsi";
+  const auto driver = table.string_or("block_device_driver", "virtio-blk");
+  settings.scsi = driver == "virtio-scsi";
+  settings.pmem = driver == "nvdimm";
   settings.aio = table.string_or("block_device_aio", "threads");
   if (table.boolean_or("block_device_cache_set", false)) {
     settings.cache_direct = table.boolean_or("block_device_cache_direct", false);

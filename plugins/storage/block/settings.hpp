@@ -10,7 +10,7 @@ namespace nacre::block {
 
 // What the core checks the user's table against (descriptor.h says in which form).
 inline constexpr char options_schema[] = R"json([
-{"key":"block_device_driver","type":"string","default":"virtio-blk","values":["virtio-blk","virtio-scsi","virtio-mmio","virtio-blk-pci","virtio-blk-mmio"],"help":"what the guest sees: a virtio disk of its own, or a SCSI disk of one virtio controller (virtio-scsi); the last three are Kata's names for virtio-blk, whose bus the machine decides"},
+{"key":"block_device_driver","type":"string","default":"virtio-blk","values":["virtio-blk","virtio-scsi","virtio-mmio","virtio-blk-pci","virtio-blk-mmio","nvdimm"],"help":"what the guest sees: a virtio disk of its own (virtio-mmio, virtio-blk-pci and virtio-blk-mmio are Kata's names for it, whose bus the machine decides), a SCSI disk of one virtio controller (virtio-scsi), or persistent memory (nvdimm), which is the host's page cache of the disk; images of folders are virtio disks in any case"},
 {"key":"block_device_aio","type":"string","default":"threads","values":["threads","native","io_uring"],"help":"how the VMM reads and writes a disk; native needs block_device_cache_direct"},
 {"key":"block_device_cache_set","type":"boolean","default":false,"help":"the two next keys count; else the host's page cache is used, and flushes of the guest reach the disk"},
 {"key":"block_device_cache_direct","type":"boolean","default":false,"help":"past the host's page cache (O_DIRECT)"},
@@ -31,6 +31,7 @@ inline constexpr char options_schema[] = R"json([
 
 struct Settings {
   bool scsi = false;
+  bool pmem = false; // disks of the host's, not images
   std::string aio;
   bool cache_direct = false, cache_noflush = false;
   std::uint32_t queues = 1;

@@ -46,6 +46,7 @@ extern "C" {
 #define NACRE_DEV_HOT_REMOVE (1ull << 2)
 #define NACRE_DEV_SURVIVES_SAVE (1ull << 3)
 #define NACRE_DEV_REBIND (1ull << 4)   /* the host's end can be replaced under the same id */
+#define NACRE_DEV_GROW (1ull << 5)     /* the guest can be told that what stands for it on the host has grown */
 
 /* The guest's part of a device: what the guest sees, and what stays when the host's end is replaced. */
 struct nacre_guest_device {
@@ -54,7 +55,8 @@ struct nacre_guest_device {
   NACRE_STRING(id);         /* [a-z0-9-]{1,31}, unique in the VM, stable over save and restore */
   NACRE_STRING(address);    /* filled by the hypervisor: PCI path ("02/03"), virtio-mmio slot ("mmio5": the _UID of
                                its ACPI device LNRO0005), target of the virtio SCSI controller in such a
-                               place ("scsi:02/03:0"), or "" while unknown */
+                               place ("scsi:02/03:0"), slot of an NVDIMM ("nvdimm:2": its handle in the ACPI NFIT
+                               is one more), or "" while unknown */
   NACRE_STRING(tag);        /* SHARE, VHOST_USER_FS: the mount tag; BLOCK: the serial */
   NACRE_STRING(options);    /* JSON object of further settings of this device ("cache", "discard", "security_model",
                                "queue_size", "driver"); unknown ones are an error of the plan */
@@ -221,6 +223,12 @@ struct nacre_hypervisor_ops {
   /* Plays one journal record back: no handle, a fresh process, perhaps for a change never made. Idempotent. */
   int32_t (*undo)(const struct nacre_host *host, const struct nacre_call *call, const void *record, uint64_t length,
                   struct nacre_error *error);
+
+  /* BLOCK: the file or device that stands for the disk on the host has `bytes` now, more than before; the guest is told.
+     Its place and its id stay. Never smaller: a guest would lose what is there. Missing, or without NACRE_DEV_GROW:
+     it cannot. */
+  int32_t (*grow_device)(nacre_vm *vm, const struct nacre_call *call, const char *id, uint64_t id_len, uint64_t bytes,
+                         struct nacre_error *error);
 };
 
 #ifdef __cplusplus

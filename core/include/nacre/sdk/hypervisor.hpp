@@ -47,6 +47,7 @@ public:
   virtual void rebind_device(const Call&, const std::string&, HostEnd) {
     unsupported("replace a device's host end");
   }
+  virtual void grow_device(const Call&, const std::string&, std::uint64_t) { unsupported("grow a disk"); }
   virtual std::vector<GuestDevice> describe(const Call& call) = 0;
   virtual VmProcesses processes() = 0;
   virtual int events_fd() { return -1; }
@@ -107,6 +108,10 @@ template <typename Plugin> struct HypervisorTable : Handle<Plugin, nacre_vm> {
       ReceivedFds received_fds(fds);
       H::of(vm).object.rebind_device(Call(call), text_of(id, length), from_c(host_end, received_fds));
     });
+  }
+  static std::int32_t grow_device(nacre_vm* vm, const C* call, const char* id, std::uint64_t length,
+                                  std::uint64_t bytes, E* error) noexcept {
+    return guard(error, [&] { H::of(vm).object.grow_device(Call(call), text_of(id, length), bytes); });
   }
   static std::int32_t describe(nacre_vm* vm, const C* call, nacre_device_list* ret, E* error) noexcept {
     return guard(error, [&] {
@@ -173,7 +178,7 @@ inline constexpr nacre_hypervisor_ops hypervisor_table = {
     HypervisorTable<Plugin>::rebind_device, HypervisorTable<Plugin>::describe,
     HypervisorTable<Plugin>::resize,        HypervisorTable<Plugin>::save,
     HypervisorTable<Plugin>::processes,     HypervisorTable<Plugin>::events_fd,
-    HypervisorTable<Plugin>::undo,
+    HypervisorTable<Plugin>::undo,          HypervisorTable<Plugin>::grow_device,
 };
 
 // Events for the core: keep one, return fd() from events_fd(). send() may be called on any one thread at a

@@ -30,6 +30,7 @@ pub const NACRE_DEV_HOT_ADD: u64 = 1 << 1;
 pub const NACRE_DEV_HOT_REMOVE: u64 = 1 << 2;
 pub const NACRE_DEV_SURVIVES_SAVE: u64 = 1 << 3;
 pub const NACRE_DEV_REBIND: u64 = 1 << 4;
+pub const NACRE_DEV_GROW: u64 = 1 << 5;
 pub const NACRE_END_NONE: u32 = 0;
 pub const NACRE_END_FDS: u32 = 1;
 pub const NACRE_END_PATH: u32 = 2;
@@ -196,4 +197,5 @@ pub struct nacre_hypervisor_ops {
     pub processes: Option<unsafe extern "C" fn(vm: *mut nacre_vm, ret: *mut nacre_vm_processes, error: *mut nacre_error) -> i32>,
     pub events_fd: Option<unsafe extern "C" fn(vm: *mut nacre_vm) -> i32>,
     pub undo: Option<unsafe extern "C" fn(host: *const nacre_host, call: *const nacre_call, record: *const c_void, length: u64, error: *mut nacre_error) -> i32>,
+    pub grow_device: Option<unsafe extern "C" fn(vm: *mut nacre_vm, call: *const nacre_call, id: *const c_char, id_len: u64, bytes: u64, error: *mut nacre_error) -> i32>,
 }
