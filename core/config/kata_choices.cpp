@@ -151,19 +151,11 @@ private:
     else if (*word == "none")
       use("network", {"null"}, model->value_origin, "internetworking_model is \"none\"");
     else if (*word == "macvtap")
-      choose_macvtap(*model);
+      use("network", {"macvtap"}, model->value_origin, "it is what internetworking_model means");
     else
       refuse_model(*model, *word);
     if (!written("network"))
       runtime_.settings["network"] = Setting{StringList{"null"}, {}, {}}; // nothing more is to be said
-  }
-
-  void choose_macvtap(const Setting& model) {
-    if (installed("network", "macvtap"))
-      use("network", {"macvtap"}, model.value_origin, "it is what internetworking_model means");
-    else
-      use("network", {"tcfilter"}, model.value_origin,
-          "there is no plugin \"macvtap\" yet; tcfilter carries the same traffic");
   }
 
   void refuse_model(const Setting& model, const std::string& word) {
@@ -241,24 +233,46 @@ private:
 
   std::string said(const std::string& key) const { return "\"" + key + "\" in [" + table_name_ + "]"; }
 
+  const StringList* chosen(const std::string& kind) const {
+    const auto names = runtime_.settings.find(kind);
+    return names == runtime_.settings.end() ? nullptr : std::get_if<StringList>(&names->second.value);
+  }
+
   void move_options() {
     auto* own = table();
-    const auto storage = runtime_.settings.find("storage");
-    if (!own || storage == runtime_.settings.end()) return;
-    const auto* names = std::get_if<StringList>(&storage->second.value);
+    if (!own) return;
     for (const auto& [key, setting] : own->settings) {
       const auto* known = find_kata_key(table_name_, key);
       if (!known || known->fate != KataFate::moved || asks_for_nothing(*known, setting.value)) continue;
-      const std::string plugin(known->words);
-      if (!names || std::find(names->begin(), names->end(), plugin) == names->end()) {
-        problems_.note(setting.key_origin, said(key) + ": [runtime] storage does not name \"" + plugin +
-                                               "\", so it has no effect");
-        continue;
-      }
-      const bool moved = document_.tables["storage." + plugin].settings.emplace(key, setting).second;
-      problems_.note(setting.key_origin, said(key) + (moved ? ": it is taken for [storage." + plugin + "]"
-                                                            : ": [storage." + plugin + "] decides"));
+      if (known->words == every_network)
+        move_to_networks(key, setting);
+      else
+        move_to_storage(key, setting, std::string(known->words));
     }
+  }
+
+  // Whether the plugin has the option is seen when its table is checked.
+  void move_to_networks(const std::string& key, const Setting& setting) {
+    const auto* names = chosen("network");
+    if (!names) return;
+    for (const auto& name : *names)
+      move(key, setting, "network." + name);
+  }
+
+  void move_to_storage(const std::string& key, const Setting& setting, const std::string& plugin) {
+    const auto* names = chosen("storage");
+    if (!runtime_.settings.contains("storage")) return;
+    if (names && std::find(names->begin(), names->end(), plugin) != names->end())
+      move(key, setting, "storage." + plugin);
+    else
+      problems_.note(setting.key_origin,
+                     said(key) + ": [runtime] storage does not name \"" + plugin + "\", so it has no effect");
+  }
+
+  void move(const std::string& key, const Setting& setting, const std::string& to) {
+    const bool moved = document_.tables[to].settings.emplace(key, setting).second;
+    problems_.note(setting.key_origin,
+                   said(key) + (moved ? ": it is taken for [" + to + "]" : ": [" + to + "] decides"));
   }
 
   Document& document_;

@@ -12,7 +12,7 @@ namespace nacre::config {
 enum class KataFate {
   honoured, // an option of the same name: of the core, or of the hypervisor plugin that has it
   chosen,   // decides which plugins are used (kata_choices.hpp)
-  moved,    // an option of a storage plugin (kata_choices.hpp)
+  moved,    // an option of storage or network plugins (kata_choices.hpp)
   mapped,   // Nacre does something else, which the notice says
   refused,
 };
@@ -23,13 +23,17 @@ struct KataKey {
   KataFate fate; // of a value that asks for something
   // The values that ask for nothing, or for what Nacre does anyway: TOML texts with `|` between them.
   std::string_view nothing;
-  // mapped: what Nacre does instead; refused: why, and what to do; moved: the plugin's table. Honoured: why
-  // it is refused where the plugin in use has no such option. Empty: not supported yet.
+  // mapped: what Nacre does instead; refused: why, and what to do; moved: the storage plugin, or
+  // every_network. Honoured: why it is refused where the plugin in use has no such option. Empty: not
+  // supported yet.
   std::string_view words = {};
   // The annotation that may set it, below io.katacontainers.config.GROUP: "=" for the key's own name; empty:
   // none may.
   std::string_view annotation = {};
 };
+
+// Of a key that is moved: it goes to each plugin that `network` names.
+inline constexpr std::string_view every_network = "network.*";
 
 struct KataTable {
   std::string_view name; // "*" stands for one part of a dotted name

@@ -81,9 +81,22 @@ std::string hint_for(const std::string& name, const std::string& key, const Sche
   return place.empty() ? "" : "; it belongs into " + place;
 }
 
+// A limit that Kata's file asks of every network plugin, or its user of this one.
+bool refuse_network_key(const std::string& name, const std::string& key, const Setting& setting,
+                        Problems& problems) {
+  constexpr std::string_view network = "network.";
+  const auto* known = find_kata_key("hypervisor.any", key);
+  if (!name.starts_with(network) || !known || known->words != every_network) return false;
+  problems.add(setting.key_origin, "\"" + key + "\" is not supported by the network plugin \"" +
+                                       name.substr(network.size()) +
+                                       "\"; remove the line, or name another plugin in `network`");
+  return true;
+}
+
 void refuse_key(const std::string& name, const std::string& key, const Setting& setting, const Schema& schema,
                 const Schema& ignored, Problems& problems) {
   if (judge_kata_key(name, key, setting, problems)) return;
+  if (refuse_network_key(name, key, setting, problems)) return;
   problems.add(setting.key_origin,
                "unknown key \"" + key + "\" in [" + name + "]" + hint_for(name, key, schema, ignored));
 }

@@ -16,6 +16,8 @@ plugin::Limits limits() {
   return plugin::Limits::within(60s);
 }
 
+constexpr std::string_view own_suffix = "_nacre"; // of links that plugins make (nacre/plugin/network.h)
+
 std::string ip_text(const plugin::IpBytes& bytes, std::uint32_t family) {
   return {reinterpret_cast<const char*>(bytes.data()), family == 6 ? 16u : 4u};
 }
@@ -96,14 +98,14 @@ plugin::Network* PodNetwork::claim(const plugin::Link& link) {
       .hint("add one that does to `network` in configuration.toml");
 }
 
-plugin::Endpoint PodNetwork::open_endpoint(plugin::Network& network, const plugin::Mac& mac,
-                                           std::uint32_t mtu) {
+plugin::Endpoint PodNetwork::open_endpoint(plugin::Network& network, const plugin::Link& link) {
   plugin::EndpointRequest request;
   request.netns_fd = netns_.get();
   request.index = next_index_++;
   request.id = "net" + std::to_string(request.index);
-  request.mac = mac;
-  request.mtu = mtu;
+  request.mac = link.mac;
+  request.mtu = link.mtu;
+  request.link_index = link.index;
   request.vhost = ::access("/dev/vhost-net", R_OK | W_OK) == 0;
   auto endpoint = network.open_endpoint(limits(), request);
   // The agent sets the MTU. A NIC that was told one by its device can never have a larger
@@ -129,7 +131,7 @@ PodNetwork::Nic* PodNetwork::bind(const ScannedLink& link, plugin::Endpoint endp
 PodNetwork::Nic* PodNetwork::open(const ScannedLink& link) {
   plugin::Network* network = claim(link.link);
   if (!network) return nullptr;
-  auto endpoint = open_endpoint(*network, link.link.mac, link.link.mtu);
+  auto endpoint = open_endpoint(*network, link.link);
   const std::string id = endpoint.device.guest.id;
   return bind(link, std::move(endpoint), id);
 }
@@ -140,14 +142,15 @@ bool PodNetwork::has_nics() {
 }
 
 std::vector<plugin::Device> PodNetwork::open_spare() {
-  constexpr plugin::Mac unbound_mac = {0x02, 'n', 'a', 'c', 'r', 'e'}; // never seen on a link
+  plugin::Link unbound;
+  unbound.mac = {0x02, 'n', 'a', 'c', 'r', 'e'}; // never seen on a link
   const std::lock_guard lock(mutex_);
   std::vector<plugin::Device> devices;
   const auto network = std::find_if(networks_.begin(), networks_.end(), [](const plugin::Network& one) {
     return one.plugin().has(NACRE_NET_LATE_BIND);
   });
   if (!netns_ || network == networks_.end()) return devices;
-  auto endpoint = open_endpoint(*network, unbound_mac, 0);
+  auto endpoint = open_endpoint(*network, unbound);
   auto device = std::move(endpoint.device);
   spares_.push_back({device.guest.id, device.host.ifname, std::move(endpoint)});
   devices.push_back(std::move(device));
@@ -159,14 +162,14 @@ std::vector<plugin::Device> PodNetwork::open_present() {
   std::vector<plugin::Device> devices;
   if (!netns_) return devices;
   for (const auto& link : scan_netns(netns_.get())) {
-    if (!link.in_use()) continue;
+    if (!link.in_use() || is_our_end(link.link.name)) continue;
     if (Nic* nic = open(link)) devices.push_back(std::move(nic->endpoint.device));
   }
   return devices;
 }
 
 bool PodNetwork::is_our_end(const std::string& name) const {
-  return retired_ends_.contains(name) ||
+  return name.ends_with(own_suffix) || retired_ends_.contains(name) ||
          std::any_of(spares_.begin(), spares_.end(),
                      [&](const Spare& spare) { return spare.host_ifname == name; }) ||
          std::any_of(nics_.begin(), nics_.end(),

@@ -67,7 +67,8 @@ private:
   };
   plugin::Network* claim(const plugin::Link& link);
   Nic* open(const ScannedLink& link); // null: no plugin wants it and one says that this is fine
-  plugin::Endpoint open_endpoint(plugin::Network& network, const plugin::Mac& mac, std::uint32_t mtu);
+  // For the link that it will be bound to; one without a number: it is not there yet.
+  plugin::Endpoint open_endpoint(plugin::Network& network, const plugin::Link& link);
   Nic* bind(const ScannedLink& link, plugin::Endpoint endpoint, const std::string& device_id);
   void add(const ScannedLink& link);
   void add_to_spare(const ScannedLink& link);

@@ -90,7 +90,7 @@ QEMU = '[runtime]\nhypervisor = "qemu"\nnetwork = ["tcfilter"]\nstorage = ["9p"]
     ('jailer_path = "/usr/bin/jailer"', "[runtime] security names no plugin"),
     ('kernel_verity_params = "root_hash=1"', "without dm-verity's check"),
     ("enable_iommu = true", "the guest would have no IOMMU"),
-    ("rx_rate_limiter_max_rate = 1000", "nothing would be limited"),
+    ("net_rate_limiter_bw_max_rate = 1000", "nothing would be limited"),
     ("enable_hugepages = true", "is not supported yet; remove the line"),
     ('extra_monitor_socket = "qmp"', "is never supported"),
     ('machine_type = "pc"', "machine_type"),
@@ -113,7 +113,8 @@ def test_a_value_that_asks_for_nothing_is_taken_in_silence(check, folder, line):
     assert check(QEMU + line + "\n").ok().out == f"{folder}/c.toml: good\n"
 
 
-@pytest.mark.parametrize("model, network", [("tcfilter", ["tcfilter"]), ("none", ["null"]), ("default", ["tcfilter"])])
+@pytest.mark.parametrize("model, network", [("tcfilter", ["tcfilter"]), ("macvtap", ["macvtap"]), ("none", ["null"]),
+                                            ("default", ["tcfilter"])])
 def test_internetworking_model_chooses_the_network_plugin(nacre, folder, model, network):
     file = folder / "c.toml"
     file.write_text(f'[hypervisor.qemu]\nshared_fs = "virtio-9p"\n[runtime]\ninternetworking_model = "{model}"\n')
@@ -140,6 +141,25 @@ def test_an_option_of_9p_moves_to_its_table(nacre, folder):
     assert ":3:1: notice: \"msize_9p\" in [hypervisor.qemu]: it is taken for [storage.9p]" in nacre("config", "check", file).ok().out
     shown = tomllib.loads(nacre("config", "show", globals=["--config", file]).ok().out)
     assert shown["storage"]["9p"]["msize_9p"] == 8192
+
+
+def test_limits_of_a_nic_s_rate_move_to_every_network_plugin(nacre, folder):
+    file = folder / "c.toml"
+    file.write_text('[hypervisor.qemu]\nshared_fs = "virtio-9p"\nrx_rate_limiter_max_rate = 1000000\n'
+                    'tx_rate_limiter_max_rate = 0\n[runtime]\nnetwork = ["macvtap", "tcfilter"]\n')
+    told = nacre("config", "check", file).ok().out
+    shown = tomllib.loads(nacre("config", "show", globals=["--config", file]).ok().out)["network"]
+    for name in ("macvtap", "tcfilter"):
+        assert f':3:1: notice: "rx_rate_limiter_max_rate" in [hypervisor.qemu]: it is taken for [network.{name}]' in told
+        assert shown[name] == {"rx_rate_limiter_max_rate": 1000000}
+
+
+@pytest.mark.parametrize("where", ["hypervisor.qemu", "network.null"])
+def test_a_network_plugin_that_limits_no_rates_says_so(check, folder, where):
+    done = check('[runtime]\nhypervisor = "qemu"\nnetwork = ["tcfilter", "null"]\nstorage = ["9p"]\n'
+                 f"[{where}]\ntx_rate_limiter_max_rate = 1000000\n")
+    assert done.code == 1 and (f'{folder}/c.toml:6:1: "tx_rate_limiter_max_rate" is not supported by the network plugin '
+                               '"null"; remove the line, or name another plugin in `network`') in done.err
 
 
 def test_options_of_disks_move_to_the_table_of_block(nacre, folder):

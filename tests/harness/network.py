@@ -4,6 +4,7 @@ import ctypes
 import ipaddress
 import itertools
 import json
+import re
 import socket
 import struct
 import subprocess
@@ -171,3 +172,15 @@ class NetNs:
 
     def links(self):
         return [link["ifname"] for link in json.loads(ip("-j", "link", netns=self.name))]
+
+    def state(self):
+        """All that a network plugin could have changed, a line each."""
+        commands = ["ip -d -o link", "ip -o address", "ip route show table all", "ip -6 route show table all",
+                    "ip neighbor show nud permanent", "tc qdisc", f"tc filter show dev {self.link} ingress",
+                    f"sysctl -a --pattern conf.(all|{self.link})"]
+        lines = []
+        for command in commands:
+            words = ["nsenter", f"--net={self.path}", *command.split()]
+            lines += subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+        # The kernel's own addresses, and what it knows of the other end, come when the link has been up for a while.
+        return [re.sub(r",LOWER_UP|NO-CARRIER,| state \w+", "", line) for line in lines if "fe80::" not in line]

@@ -118,6 +118,8 @@ def fate_of(document, entry):
         return f"honoured by {', '.join(by)}" if by else f"refused: {words or 'is not supported yet'}"
     if entry["disposition"] == "chosen":
         return "chooses plugins, see above"
+    if entry["disposition"] == "moved" and words == "network.*":
+        return "taken for each plugin of `network`, which refuses it where it cannot"
     if entry["disposition"] == "moved":
         return f"taken for [storage.{words}] where that plugin is used; a notice else"
     if entry["disposition"] == "mapped":

@@ -1,18 +1,18 @@
 // Network `tcfilter`: each link of the pod's network namespace gets a tap beside it, and the kernel redirects
 // all frames between the two. The link keeps its addresses, routes and names; the guest's NIC has its MAC.
-#include "tap_endpoint.hpp"
+#include "endpoint.hpp"
+#include "links/ethernet.hpp"
+#include "links/link_change.hpp"
 
 #include <nacre/sdk/network.hpp>
 
-#include <algorithm>
 #include <array>
-#include <linux/if_arp.h>
 #include <unistd.h>
 
 namespace {
 
 using namespace nacre::sdk;
-namespace tcfilter = nacre::tcfilter;
+namespace links = nacre::links;
 
 // Kinds (IFLA_INFO_KIND) whose frames pass an ingress qdisc. "" is a physical link, "tun" a tap (a tun has no
 // frames). Not in it, though they are Ethernet: the tunnels that the kernel puts into each new namespace
@@ -22,43 +22,26 @@ constexpr std::array<std::string_view, 11> known_kinds = {"",     "veth", "macvl
 
 class TcFilter : public Network {
 public:
-  TcFilter(Host host, const Call&, const Options&) : host_(host) {}
+  TcFilter(Host host, const Call&, const Options& options)
+      : host_(host), limits_(links::RateLimits::of(options)) {}
 
-  static Probe probe(Host, const Call&, const Options&) {
-    if (::access("/dev/net/tun", R_OK | W_OK) != 0)
-      return Probe::skip(std::string("/dev/net/tun cannot be used: ") + ::strerrordesc_np(errno) +
-                         "; load the tun module");
-    return Probe::ok();
-  }
+  static Probe probe(Host, const Call&, const Options& options) { return links::probe_taps(options); }
 
-  DeviceNeeds needs() override { return {1u << NACRE_DEVICE_NET, 0}; }
-
-  bool claim(const Link& link) override {
-    if (tcfilter::is_tap_name(link.name) || link.hardware_type == ARPHRD_LOOPBACK) return false;
-    if (link.hardware_type != ARPHRD_ETHER)
-      return pass(link, link.kind == "tun" ? "it is a tun, which carries packets without Ethernet frames"
-                                           : "it carries no Ethernet frames");
-    if (std::find(known_kinds.begin(), known_kinds.end(), link.kind) == known_kinds.end())
-      return pass(link, "links of kind \"" + link.kind + "\" are not for guests");
-    return true;
-  }
+  bool claim(const Link& link) override { return links::takes(host_, "tcfilter", link, known_kinds); }
 
   std::unique_ptr<Endpoint> open_endpoint(const Call&, const EndpointRequest& request) override {
-    return std::make_unique<tcfilter::TapEndpoint>(host_, request);
+    return std::make_unique<nacre::tcfilter::Endpoint>(host_, request, limits_);
   }
 
-  static void undo(Host host, const Call&, std::string_view record) { tcfilter::undo(host, record); }
+  static void undo(Host host, const Call&, std::string_view record) { links::undo(host, record); }
 
 private:
-  bool pass(const Link& link, const std::string& why) const {
-    host_.info("tcfilter leaves link \"" + link.name + "\" alone: " + why);
-    return false;
-  }
-
   Host host_;
+  links::RateLimits limits_;
 };
 
 } // namespace
 
 NACRE_PLUGIN_DEFINE(network, "tcfilter", "0.1.0", "Apache-2.0", 0,
-                    NACRE_NET_MULTI_QUEUE | NACRE_NET_LATE_BIND, "[]", &nacre::sdk::network_table<TcFilter>);
+                    NACRE_NET_MULTI_QUEUE | NACRE_NET_LATE_BIND | NACRE_NET_RATE_LIMIT,
+                    nacre::links::rate_limit_options, &nacre::sdk::network_table<TcFilter>);

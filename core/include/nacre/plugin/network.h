@@ -2,7 +2,8 @@
  *
  * Two phases: open_endpoint() makes the host's end of a NIC, before or after the VM has booted and perhaps before
  * there is a link; bind() joins it to a link. One handle a pod. Calls on one handle are never concurrent.
- * The core scans the namespace, watches it, and configures the guest.
+ * The core scans the namespace, watches it, and configures the guest. A link whose name ends in "_nacre" is never
+ * offered to a plugin: the names of links that a plugin makes there end so.
  *
  * ABI RULE: append only.
  */
@@ -77,6 +78,8 @@ struct nacre_endpoint_request {
   uint8_t mac[8];           /* of the NIC, as the core chose it; first 6 bytes */
   uint32_t mtu;
   uint32_t vhost;           /* 1: use /dev/vhost-net where it works */
+  uint32_t link_index;      /* of the link that bind() will name, in that namespace; 0: not known yet */
+  uint32_t reserved;
 };
 
 /* What open_endpoint() gives. Pointers live until the next call on the endpoint. */

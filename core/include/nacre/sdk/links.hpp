@@ -58,6 +58,7 @@ struct EndpointRequest {
   Mac mac{};
   std::uint32_t mtu = 0;
   bool vhost = false;
+  std::uint32_t link_index = 0; // 0: not known yet
 };
 
 // struct nacre_bind_result
@@ -184,6 +185,7 @@ inline const nacre_endpoint_request* to_c(const EndpointRequest& request, Arena&
   set_mac(raw->mac, request.mac);
   raw->mtu = request.mtu;
   raw->vhost = request.vhost ? 1 : 0;
+  raw->link_index = request.link_index;
   return raw;
 }
 
@@ -197,6 +199,7 @@ inline EndpointRequest from_c(const nacre_endpoint_request* pointer) {
   request.mac = mac_of(raw.mac);
   request.mtu = raw.mtu;
   request.vhost = raw.vhost != 0;
+  request.link_index = raw.link_index;
   return request;
 }
 

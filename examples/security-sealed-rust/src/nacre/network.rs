@@ -82,6 +82,8 @@ pub struct nacre_endpoint_request {
     pub mac: [u8; 8],
     pub mtu: u32,
     pub vhost: u32,
+    pub link_index: u32,
+    pub reserved: u32,
 }
 
 #[repr(C)]

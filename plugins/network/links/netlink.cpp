@@ -3,12 +3,13 @@
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
 #include <sys/socket.h>
 
-namespace nacre::tcfilter {
+namespace nacre::links {
 namespace {
 
 struct FreeLink {
@@ -20,6 +21,10 @@ Link new_link() {
   Link link(rtnl_link_alloc());
   if (!link) throw std::bad_alloc();
   return link;
+}
+
+bool is_gone(int result) {
+  return result == -NLE_NODEV || result == -NLE_OBJ_NOTFOUND;
 }
 
 std::int32_t code_of(int error) {
@@ -67,10 +72,25 @@ void check_netlink(int result, const std::string& text) {
   if (result < 0) throw sdk::Error(code_of(-result), text + ": " + nl_geterror(result));
 }
 
+void FreeMessage::operator()(nl_msg* message) const {
+  nlmsg_free(message);
+}
+
+Message new_message(int type, int flags) {
+  Message message(nlmsg_alloc_simple(type, flags));
+  if (!message) throw std::bad_alloc();
+  return message;
+}
+
+void send(const Netlink& netlink, Message message, const std::string& text) {
+  // libnl frees what it sends, whatever comes of it.
+  check_netlink(nl_send_sync(netlink.raw(), message.release()), text);
+}
+
 std::uint32_t link_index(const Netlink& netlink, const std::string& name) {
   rtnl_link* found = nullptr;
   const int result = rtnl_link_get_kernel(netlink.raw(), 0, name.c_str(), &found);
-  if (result == -NLE_NODEV || result == -NLE_OBJ_NOTFOUND) return 0;
+  if (is_gone(result)) return 0;
   check_netlink(result, "look for link \"" + name + "\"");
   const Link link(found);
   return static_cast<std::uint32_t>(rtnl_link_get_ifindex(link.get()));
@@ -101,4 +121,27 @@ void bring_up(const Netlink& netlink, std::uint32_t index, std::uint32_t mtu) {
   check_netlink(rtnl_link_change(netlink.raw(), link.get(), changes.get(), 0), what);
 }
 
-} // namespace nacre::tcfilter
+void hear_all_groups(const Netlink& netlink, std::uint32_t index) {
+  const Link link = new_link(), changes = new_link();
+  rtnl_link_set_ifindex(link.get(), static_cast<int>(index));
+  rtnl_link_set_flags(changes.get(), IFF_ALLMULTI);
+  check_netlink(rtnl_link_change(netlink.raw(), link.get(), changes.get(), 0),
+                "let link " + std::to_string(index) + " hear all groups");
+}
+
+void set_down(const Netlink& netlink, std::uint32_t index) {
+  const Link link = new_link(), changes = new_link();
+  rtnl_link_set_ifindex(link.get(), static_cast<int>(index));
+  rtnl_link_unset_flags(changes.get(), IFF_UP);
+  const int result = rtnl_link_change(netlink.raw(), link.get(), changes.get(), 0);
+  if (!is_gone(result)) check_netlink(result, "set down link " + std::to_string(index));
+}
+
+void delete_link(const Netlink& netlink, std::uint32_t index, const std::string& name) {
+  const Link link = new_link();
+  rtnl_link_set_ifindex(link.get(), static_cast<int>(index));
+  const int result = rtnl_link_delete(netlink.raw(), link.get());
+  if (!is_gone(result)) check_netlink(result, "delete link \"" + name + "\"");
+}
+
+} // namespace nacre::links

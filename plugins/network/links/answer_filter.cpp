@@ -1,23 +1,21 @@
-#include "socket_filter.hpp"
+#include "answer_filter.hpp"
 
 #include "bpf_assembler.hpp"
+#include "bpf_program.hpp"
+#include "link_qdisc.hpp"
+#include "traffic_control.hpp"
 
 #include <arpa/inet.h>
+#include <array>
 #include <cstddef>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
-#include <memory>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-namespace nacre::tcfilter {
+namespace nacre::links {
 namespace {
 
 constexpr BpfAssembler::Register result = 0, argument1 = 1, argument2 = 2, argument3 = 3, argument4 = 4,
@@ -61,7 +59,40 @@ void look_up(BpfAssembler& to, std::int32_t helper, std::int32_t tuple_size) {
   to.jump("found");
 }
 
-std::vector<bpf_insn> program(std::uint32_t guest) {
+// "For the host alone": one of the addresses that bridges and macvlans let pass to the link below them
+// (IEEE 802.1D, table 7-10; net/bridge/br_input.c, drivers/net/macvlan.c).
+constexpr std::array<std::uint8_t, ETH_ALEN> reserved_address = {0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e};
+
+// The frame goes on to the link's own stack. That it was for this host is known already (pkt_type).
+void pass_to_stack(BpfAssembler& to, bool past_handler) {
+  if (past_handler) {
+    for (std::size_t i = 0; i < reserved_address.size(); ++i)
+      to.store_byte(stack, static_cast<std::int16_t>(header_at + static_cast<std::int16_t>(i)),
+                    reserved_address[i]);
+    to.copy(argument1, frame);
+    to.set(argument2, 0);
+    to.copy(argument3, stack);
+    to.increase(argument3, header_at);
+    to.set(argument4, ETH_ALEN);
+    to.set(argument5, 0);
+    to.call(BPF_FUNC_skb_store_bytes);
+  }
+  to.set(result, TC_ACT_OK);
+  to.leave();
+}
+
+// The stack ignores a frame that is marked as somebody else's; the guest's end does not look at the mark.
+void leave_to_guest(BpfAssembler& to, bool hush_stack) {
+  if (hush_stack) {
+    to.copy(argument1, frame);
+    to.set(argument2, PACKET_OTHERHOST);
+    to.call(BPF_FUNC_skb_change_type);
+  }
+  to.set(result, TC_ACT_UNSPEC); // the next filter's
+  to.leave();
+}
+
+std::vector<bpf_insn> program(const AnswerWay& way) {
   BpfAssembler to;
   to.copy(frame, argument1);
   // What goes to many, or carries a VLAN tag, is for no such socket.
@@ -122,58 +153,45 @@ std::vector<bpf_insn> program(std::uint32_t guest) {
 
   to.label("both");
   to.copy(argument1, frame);
-  to.set(argument2, static_cast<std::int32_t>(guest));
-  to.set(argument3, 0);
+  to.set(argument2, static_cast<std::int32_t>(way.guest));
+  to.set(argument3, way.guest_receives ? BPF_F_INGRESS : 0);
   to.call(BPF_FUNC_clone_redirect);
   to.label("socket");
-  to.set(result, TC_ACT_OK);
-  to.leave();
+  pass_to_stack(to, way.past_handler);
   to.label("guest");
-  to.set(result, TC_ACT_UNSPEC); // the next filter's
-  to.leave();
+  leave_to_guest(to, way.hush_stack);
   return to.code();
 }
 
-struct FreeMessage {
-  void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
+void warn(const sdk::Host& host, const std::string& link, const std::string& why) {
+  host.warning(
+      "sockets of the network namespace itself get no answers by link \"" + link +
+      "\" while the guest has it (of them is Docker's resolver when it asks for outside names): " + why);
+}
 
 } // namespace
 
-sdk::Fd load_socket_filter(std::uint32_t guest) {
-  const auto code = program(guest);
-  bpf_attr words{};
-  words.prog_type = BPF_PROG_TYPE_SCHED_CLS;
-  words.insns = reinterpret_cast<std::uintptr_t>(code.data());
-  words.insn_cnt = static_cast<std::uint32_t>(code.size());
-  words.license = reinterpret_cast<std::uintptr_t>("Apache-2.0");
-  const long fd = ::syscall(SYS_bpf, BPF_PROG_LOAD, &words, sizeof words);
-  sdk::check_errno(fd, "load the filter for sockets of the network namespace");
-  return sdk::Fd(static_cast<int>(fd));
+void spare_answers(const sdk::Host& host, const Netlink& netlink, const AnswerWay& way, std::uint32_t link,
+                   const std::string& name) {
+  try {
+    const auto filter = load_program(program(way), "load the filter for sockets of the network namespace");
+    // The qdisc keeps the program.
+    attach_program(netlink, filter.get(), "nacre: answers to the namespace's sockets", link,
+                   filter_priority_before, name);
+  } catch (const sdk::Error& failure) {
+    warn(host, name, failure.what());
+  }
 }
 
-// libnl has no words for a filter of kind "bpf".
-void attach_socket_filter(const Netlink& netlink, int program, std::uint32_t index, std::uint16_t priority,
-                          const std::string& name) {
-  std::unique_ptr<nl_msg, FreeMessage> message(nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL));
-  if (!message) throw std::bad_alloc();
-  tcmsg header{};
-  header.tcm_family = AF_UNSPEC;
-  header.tcm_ifindex = static_cast<int>(index);
-  header.tcm_parent = TC_H_MAKE(TC_H_INGRESS, 0);
-  header.tcm_info = TC_H_MAKE(static_cast<std::uint32_t>(priority) << 16, htons(ETH_P_ALL));
-  const std::string what = "describe a filter";
-  check_netlink(nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO), what);
-  check_netlink(nla_put_string(message.get(), TCA_KIND, "bpf"), what);
-  auto* options = nla_nest_start(message.get(), TCA_OPTIONS);
-  if (!options) throw std::bad_alloc();
-  check_netlink(nla_put_u32(message.get(), TCA_BPF_FD, static_cast<std::uint32_t>(program)), what);
-  check_netlink(nla_put_string(message.get(), TCA_BPF_NAME, "nacre: answers to the namespace's sockets"),
-                what);
-  check_netlink(nla_put_u32(message.get(), TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT), what);
-  nla_nest_end(message.get(), options);
-  // libnl frees what it sends, whatever comes of it.
-  check_netlink(nl_send_sync(netlink.raw(), message.release()), "add a filter to link \"" + name + "\"");
+sdk::Change spare_answers_on(const sdk::Host& host, std::shared_ptr<Netlink> netlink, int netns_fd,
+                             const AnswerWay& way, const sdk::Link& link) {
+  if (has_ingress_qdisc(*netlink, link.index)) {
+    warn(host, link.name, "it has an ingress qdisc already");
+    return {};
+  }
+  auto change = hold_ingress(host, netlink, netns_fd, link);
+  spare_answers(host, *netlink, way, link.index, link.name);
+  return change;
 }
 
-} // namespace nacre::tcfilter
+} // namespace nacre::links

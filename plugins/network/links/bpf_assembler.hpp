@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace nacre::tcfilter {
+namespace nacre::links {
 
 class BpfAssembler {
 public:
@@ -21,6 +21,9 @@ public:
   // `size`: BPF_B, BPF_H or BPF_W.
   void load(std::uint8_t size, Register to, Register address, std::int16_t offset) {
     add(static_cast<std::uint8_t>(BPF_LDX | BPF_MEM | size), to, address, offset, 0);
+  }
+  void store_byte(Register address, std::int16_t offset, std::uint8_t value) {
+    add(BPF_ST | BPF_MEM | BPF_B, address, 0, offset, value);
   }
   void call(std::int32_t helper) { add(BPF_JMP | BPF_CALL, 0, 0, 0, helper); }
   void leave() { add(BPF_JMP | BPF_EXIT, 0, 0, 0, 0); }
@@ -62,4 +65,4 @@ private:
   std::map<std::string, std::size_t> labels_;
 };
 
-} // namespace nacre::tcfilter
+} // namespace nacre::links

@@ -7,10 +7,11 @@
 #include <memory>
 #include <string>
 
+struct nl_msg;
 struct nl_sock;
 struct rtnl_link;
 
-namespace nacre::tcfilter {
+namespace nacre::links {
 
 class Netlink {
 public:
@@ -28,6 +29,15 @@ private:
 // Throws what libnl's negative `result` means; `text` is what failed and on what.
 void check_netlink(int result, const std::string& text);
 
+// For what libnl has no words for.
+struct FreeMessage {
+  void operator()(nl_msg* message) const;
+};
+using Message = std::unique_ptr<nl_msg, FreeMessage>;
+Message new_message(int type, int flags);
+// Sends it and waits until the kernel has done it; throws as check_netlink() does.
+void send(const Netlink& netlink, Message message, const std::string& text);
+
 struct LinkCounters {
   std::uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped;
   std::uint64_t tx_bytes, tx_packets, tx_errors, tx_dropped;
@@ -40,5 +50,10 @@ LinkCounters link_counters(const Netlink& netlink, std::uint32_t index);
 // Sets the MTU (0: leaves it), keeps the kernel from giving the link IPv6 addresses of its own, and sets it
 // up.
 void bring_up(const Netlink& netlink, std::uint32_t index, std::uint32_t mtu);
+// The link gets the frames of every multicast group.
+void hear_all_groups(const Netlink& netlink, std::uint32_t index);
+// Succeeds when the link is gone.
+void set_down(const Netlink& netlink, std::uint32_t index);
+void delete_link(const Netlink& netlink, std::uint32_t index, const std::string& name);
 
-} // namespace nacre::tcfilter
+} // namespace nacre::links
