@@ -1,6 +1,7 @@
 #include "accept_stream.hpp"
 
 #include "error.hpp"
+#include "port_address.hpp"
 #include "status.hpp"
 
 #include <cerrno>
@@ -17,9 +18,9 @@ constexpr std::size_t largest_piece = 65536;
 
 } // namespace
 
-grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* AcceptStream::begin(EventLoop& loop,
-                                                                               ListenedSockets& sockets) {
-  std::shared_ptr<AcceptStream> stream(new AcceptStream(loop, sockets));
+grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>*
+AcceptStream::begin(EventLoop& loop, ListenedSockets& sockets, SharedPorts& ports) {
+  std::shared_ptr<AcceptStream> stream(new AcceptStream(loop, sockets, ports));
   stream->self_ = stream;
   stream->StartRead(&stream->incoming_);
   return stream.get();
@@ -37,13 +38,24 @@ void AcceptStream::OnReadDone(bool ok) {
 }
 
 void AcceptStream::handle(const v1::TunnelFrame& frame) {
-  if (frame.has_open()) return sockets_.take(frame.open().path(), weak_from_this());
+  if (frame.has_open()) return open(frame.open());
   input_ = frame.data(); // what came before has been delivered
   shutdown_due_ = frame.eof();
 }
 
+void AcceptStream::open(const v1::TunnelFrame::Open& open) {
+  if (open.service() == "connect")
+    carry(connect_to_port(ports_.told(open.path()))); // what is sent before the connection is there waits
+  else
+    sockets_.take(open.path(), weak_from_this());
+}
+
 void AcceptStream::taken(UniqueFd connection) {
   const std::lock_guard lock(mutex_);
+  carry(std::move(connection));
+}
+
+void AcceptStream::carry(UniqueFd connection) {
   if (ending_) return;
   connection_ = std::move(connection);
   token_ = loop_.add(connection_.get(), [weak = weak_from_this()](std::uint32_t) {

@@ -1,9 +1,10 @@
-// One connection at a socket of the host's that a container has as a mount, as a stream of the same gRPC
-// connection.
+// One connection as a stream of the same gRPC connection: at a socket of the host's that a container has as a
+// mount, or at a port of the host's; or to a port of the guest's (ports.proto).
 #pragma once
 
 #include "event_loop.hpp"
 #include "listened_sockets.hpp"
+#include "shared_ports.hpp"
 #include "unique_fd.hpp"
 
 #include "agent.grpc.pb.h"
@@ -20,8 +21,8 @@ class AcceptStream : public grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelF
                      public ConnectionTaker,
                      public std::enable_shared_from_this<AcceptStream> {
 public:
-  static grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* begin(EventLoop& loop,
-                                                                          ListenedSockets& sockets);
+  static grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>*
+  begin(EventLoop& loop, ListenedSockets& sockets, SharedPorts& ports);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -32,8 +33,11 @@ public:
   void socket_gone() override;
 
 private:
-  AcceptStream(EventLoop& loop, ListenedSockets& sockets) : loop_(loop), sockets_(sockets) {}
+  AcceptStream(EventLoop& loop, ListenedSockets& sockets, SharedPorts& ports)
+      : loop_(loop), sockets_(sockets), ports_(ports) {}
   void handle(const v1::TunnelFrame& frame);
+  void open(const v1::TunnelFrame::Open& open);
+  void carry(UniqueFd connection);
   void progress();
   void deliver();
   void read_on();
@@ -46,6 +50,7 @@ private:
 
   EventLoop& loop_;
   ListenedSockets& sockets_;
+  SharedPorts& ports_;
   std::shared_ptr<AcceptStream> self_; // until OnDone
   v1::TunnelFrame incoming_;           // used by gRPC between StartRead and OnReadDone
 

@@ -50,10 +50,24 @@ ListenedSockets::~ListenedSockets() {
 void ListenedSockets::listen(const v1::ListenedSocket& wanted) {
   const std::lock_guard lock(mutex_);
   const auto path = wanted.path();
+  require_new(path);
+  keep(path, listen_at(wanted));
+}
+
+void ListenedSockets::add(const std::string& name, UniqueFd listening) {
+  const std::lock_guard lock(mutex_);
+  require_new(name);
+  keep(name, std::move(listening));
+}
+
+void ListenedSockets::require_new(const std::string& path) const {
   if (sockets_.contains(path))
     throw Error(Code::already_exists, "socket " + quoted(path) + " exists already");
+}
+
+void ListenedSockets::keep(const std::string& path, UniqueFd fd) {
   Socket socket;
-  socket.fd = listen_at(wanted);
+  socket.fd = std::move(fd);
   socket.token = loop_.add(socket.fd.get(), [this, path](std::uint32_t) { ready(path); });
   sockets_.emplace(path, std::move(socket));
 }
@@ -68,7 +82,7 @@ void ListenedSockets::close(const std::string& path) {
     sockets_.erase(found);
     loop_.remove(socket.token, socket.fd.get());
   }
-  ::unlink(path.c_str());
+  if (path.starts_with('/')) ::unlink(path.c_str());
   for (const auto& waiting : socket.takers)
     if (const auto taker = waiting.lock()) taker->socket_gone();
 }

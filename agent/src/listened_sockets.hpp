@@ -32,7 +32,9 @@ public:
   ~ListenedSockets();
 
   void listen(const v1::ListenedSocket& wanted); // throws Error
-  void close(const std::string& path);           // nothing when there is none
+  // One that listens already, by a name that is no path. Throws Error.
+  void add(const std::string& name, UniqueFd listening);
+  void close(const std::string& path); // nothing when there is none
   // The next connection that nobody has taken is the taker's, if it still lives then. Throws Error.
   void take(const std::string& path, std::weak_ptr<ConnectionTaker> taker);
 
@@ -42,6 +44,8 @@ private:
     EventLoop::Token token = 0;
     std::deque<std::weak_ptr<ConnectionTaker>> takers;
   };
+  void require_new(const std::string& path) const;
+  void keep(const std::string& path, UniqueFd fd);
   void ready(const std::string& path);
 
   EventLoop& loop_;

@@ -9,6 +9,7 @@
 #include "kernel_cmdline.hpp"
 #include "modprobe.hpp"
 #include "modules.hpp"
+#include "ports_service.hpp"
 #include "reaper.hpp"
 #include "rpc_server.hpp"
 #include "sandbox.hpp"
@@ -106,7 +107,8 @@ void log_grpc(gpr_log_func_args* message) {
   Reaper reaper;
   Sandbox sandbox(timeline, modules, reaper, window, cmdline.value("nacre.debug_console") == "1");
   Service service(sandbox);
-  server.start(service);
+  PortsService ports(sandbox.ports);
+  server.start(service, &ports);
   phase.reset();
 
   std::thread([&] {

@@ -30,7 +30,7 @@ void serve_on(grpc::Server& server, UniqueFd socket) {
 RpcServer::RpcServer() = default;
 RpcServer::~RpcServer() = default;
 
-void RpcServer::start(grpc::Service& service) {
+void RpcServer::start(grpc::Service& service, grpc::Service* further) {
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, stream_window);
@@ -43,6 +43,7 @@ void RpcServer::start(grpc::Service& service) {
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
   builder.RegisterService(&service);
+  if (further != nullptr) builder.RegisterService(further);
   auto server = builder.BuildAndStart();
   if (!server) throw Error(Code::internal, "gRPC refuses to start its server");
 

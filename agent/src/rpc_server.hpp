@@ -21,7 +21,7 @@ public:
   ~RpcServer();
 
   // Begins to serve, first the connections that came before.
-  void start(grpc::Service& service);
+  void start(grpc::Service& service, grpc::Service* further = nullptr);
   void add_connection(UniqueFd socket);
 
 private:

@@ -21,6 +21,7 @@ Sandbox::Sandbox(Timeline& the_timeline, Modules& the_modules, Reaper& the_reape
                  const std::atomic<std::size_t>& stdio_window, bool allow_debug_console)
     : timeline(the_timeline), modules(the_modules), reaper(the_reaper), debug_console(allow_debug_console),
       storages(modules, timeline), network(modules, timeline), dns(loop), sockets(loop),
+      ports(loop, sockets, modules),
       containers(loop, events, reaper, storages, sockets, timeline, stdio_window) {}
 
 void Sandbox::create(const v1::CreateSandboxRequest& request) {

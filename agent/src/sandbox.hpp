@@ -9,6 +9,7 @@
 #include "modules.hpp"
 #include "network.hpp"
 #include "reaper.hpp"
+#include "shared_ports.hpp"
 #include "storage.hpp"
 #include "timeline.hpp"
 
@@ -29,6 +30,7 @@ public:
   GuestNetwork network;
   DnsRelay dns;
   ListenedSockets sockets;
+  SharedPorts ports;
   Containers containers;
 
   void create(const v1::CreateSandboxRequest& request); // throws Error

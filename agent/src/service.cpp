@@ -46,7 +46,7 @@ grpc::ServerBidiReactor<v1::DnsFrame, v1::DnsFrame>* Service::Dns(grpc::Callback
 }
 
 grpc::ServerBidiReactor<v1::TunnelFrame, v1::TunnelFrame>* Service::Accept(grpc::CallbackServerContext*) {
-  return AcceptStream::begin(sandbox_.loop, sandbox_.sockets);
+  return AcceptStream::begin(sandbox_.loop, sandbox_.sockets, sandbox_.ports);
 }
 
 #define NACRE_AGENT_CALL(name)                                                                               \

@@ -64,7 +64,7 @@ private:
 } // namespace
 
 std::string method_path(std::string_view method) {
-  return "/nacre.agent.v1.Agent/" + std::string(method);
+  return (method.starts_with('/') ? "" : "/nacre.agent.v1.Agent/") + std::string(method);
 }
 
 AgentClient::Transport::Transport(IoLoop& io_loop, UniqueFd fd, HelloResult result, const RpcLibrary& library)

@@ -11,7 +11,7 @@
 
 namespace nacre::agent_client {
 
-// "Check" is "/nacre.agent.v1.Agent/Check".
+// "Check" is "/nacre.agent.v1.Agent/Check"; what begins with a slash is complete.
 std::string method_path(std::string_view method);
 
 struct AgentClient::Transport {

@@ -10,7 +10,6 @@
 #include "sandbox/guest_sysctls.hpp"
 #include "sandbox/hook_places.hpp"
 #include "sandbox/host_hooks.hpp"
-#include "sandbox/network_owner.hpp"
 #include "sandbox/refusal.hpp"
 
 #include <boost/json.hpp>
@@ -95,7 +94,6 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   const oci::Spec spec = oci::load_spec(request.bundle);
   oci::require_rootfs(spec);
   refuse_host_namespaces(spec);
-  if (is_first) refuse_network_of_others(spec); // who joins a pod has the pod's
   {
     const std::lock_guard lock(mutex);
     if (!death.empty())
@@ -183,6 +181,7 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
         create_guest_sandbox(spec);
       }
       serve_dns(spec);
+      serve_ports();
       create_in_guest(*container, spec, std::move(document), attached, choices, devices, std::move(made));
     }
     container->first->require_holder();

@@ -143,6 +143,7 @@ void Sandbox::Impl::lose_processes() {
 void Sandbox::Impl::end_vm() noexcept {
   network_watch.reset();
   dns.reset(); // its stream, too, keeps the connection in use
+  ports.reset();
   sockets.reset();
   std::shared_ptr<agent_client::AgentClient> last;
   {

@@ -41,6 +41,14 @@ void Sandbox::Impl::serve_dns(const oci::Spec& spec) {
   dns->follow(resolv_conf_of(spec));
 }
 
+void Sandbox::Impl::serve_ports() {
+  if (!shares_network || ports) return;
+  ports =
+      std::make_unique<PodPorts>(loop, network->netns_fd(), need_agent(), [this](const std::string& problem) {
+        log(LogLevel::warning, "sandbox " + sandbox_id + ": " + problem);
+      });
+}
+
 PodNetwork::Tell Sandbox::Impl::tell_network() {
   return [this](const agent_client::v1::Network& now) { need_agent()->update_network(now, update_deadline); };
 }

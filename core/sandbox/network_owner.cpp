@@ -77,25 +77,24 @@ NetworkOwner network_owner(const oci::Spec& spec) {
   return is_holder(*pid) ? NetworkOwner::pod : NetworkOwner::other;
 }
 
-void refuse_network_of_others(const oci::Spec& spec) {
-  switch (network_owner(spec)) {
-  case NetworkOwner::host:
-    throw Error(ErrorCode::failed_precondition, "share the host's network with the container")
-        .because("it runs in a virtual machine, which has a network of its own")
-        .hint("give it a network (docker run --net=bridge, with -p for its ports; no hostNetwork), or run it "
-              "with runc");
-  case NetworkOwner::other:
-    throw Error(ErrorCode::failed_precondition, "share the network namespace",
-                spec.linux.find("network")->path)
-        .because(
-            "it is in use by a process that does not run under nacre, and the virtual machine would take "
-            "its links over")
-        .hint(
-            "run both containers with nacre, connect them by a network, or give the path of a namespace that "
-            "was made for this container (ip netns add)");
-  default:
-    return;
-  }
+bool is_of_others(NetworkOwner owner) {
+  return owner == NetworkOwner::host || owner == NetworkOwner::other;
+}
+
+void refuse_network_of_others(const oci::Spec& spec, NetworkOwner owner) {
+  constexpr const char* not_allowed =
+      "the configuration does not allow it: no plugin of network in [runtime] shares a namespace with others";
+  if (owner == NetworkOwner::host)
+    throw Error(ErrorCode::failed_precondition, "share the host's network with the virtual machine")
+        .because(not_allowed)
+        .hint("add \"passt\" to network, or give the container a network of its own (docker run "
+              "--net=bridge, with -p "
+              "for its ports; no hostNetwork), or run it with runc");
+  throw Error(ErrorCode::failed_precondition, "share the network namespace", spec.linux.find("network")->path)
+      .because(std::string("it is in use by a process that does not run under nacre, and ") + not_allowed)
+      .hint("add \"passt\" to network, run both containers with nacre, connect them by a network, or give "
+            "the path "
+            "of a namespace that was made for this container (ip netns add)");
 }
 
 } // namespace nacre::sandbox

@@ -19,8 +19,11 @@ enum class NetworkOwner {
 // whoever opens it says why it cannot.
 NetworkOwner network_owner(const oci::Spec& spec);
 
-// A NIC of the guest takes over the frames of its link, so links that others live on must not be given to a
-// guest. Throws Error for `host` and `other`.
-void refuse_network_of_others(const oci::Spec& spec);
+// Others live there: a NIC of the guest takes over the frames of its link, so those links must not be given
+// to a guest.
+bool is_of_others(NetworkOwner owner);
+
+// No network plugin of the configuration serves a namespace as a whole. Throws Error.
+[[noreturn]] void refuse_network_of_others(const oci::Spec& spec, NetworkOwner owner);
 
 } // namespace nacre::sandbox

@@ -1,6 +1,7 @@
 #include "sandbox/pod_network.hpp"
 
 #include "base/error.hpp"
+#include "sandbox/whole_namespace.hpp"
 
 #include <algorithm>
 #include <linux/if_addr.h>
@@ -79,16 +80,27 @@ void describe_nic(const ScannedLink& link, const plugin::Binding& binding, const
   }
 }
 
-PodNetwork::PodNetwork(std::list<plugin::Network>& networks, UniqueFd netns, PodVm& vm)
-    : networks_(networks), netns_(std::move(netns)), vm_(vm) {}
+bool shares_namespaces(const std::list<plugin::Network>& networks) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [](const plugin::Network& one) { return one.plugin().has(NACRE_NET_WHOLE_NAMESPACE); });
+}
+
+PodNetwork::PodNetwork(std::list<plugin::Network>& networks, UniqueFd netns, PodVm& vm, Scope scope)
+    : networks_(networks), netns_(std::move(netns)), vm_(vm), scope_(scope) {}
 
 PodNetwork::~PodNetwork() {
   release();
 }
 
+std::vector<ScannedLink> PodNetwork::scan() const {
+  auto links = scan_netns(netns_.get());
+  return scope_ == Scope::whole ? as_one_link(std::move(links)) : links;
+}
+
 plugin::Network* PodNetwork::claim(const plugin::Link& link) {
   bool none_is_fine = false;
   for (auto& network : networks_) {
+    if (network.plugin().has(NACRE_NET_WHOLE_NAMESPACE) != (scope_ == Scope::whole)) continue;
     if (network.claim(link)) return &network;
     none_is_fine = none_is_fine || network.plugin().has(NACRE_NET_NO_LINKS);
   }
@@ -161,7 +173,7 @@ std::vector<plugin::Device> PodNetwork::open_present() {
   const std::lock_guard lock(mutex_);
   std::vector<plugin::Device> devices;
   if (!netns_) return devices;
-  for (const auto& link : scan_netns(netns_.get())) {
+  for (const auto& link : scan()) {
     if (!link.in_use() || is_our_end(link.link.name)) continue;
     if (Nic* nic = open(link)) devices.push_back(std::move(nic->endpoint.device));
   }
@@ -239,7 +251,8 @@ void PodNetwork::add_to_spare(const ScannedLink& link) {
 void PodNetwork::follow(bool can_hot_add, const Tell& tell, const Problem& problem) {
   const std::lock_guard lock(mutex_);
   if (!netns_ || released_) return;
-  const auto links = scan_netns(netns_.get());
+  const auto links = scan();
+  if (scope_ == Scope::whole && links.empty()) return; // until there is a way out again
   drop_gone(links, problem);
   for (const auto& link : links) {
     if (is_our_end(link.link.name)) continue;

@@ -19,8 +19,12 @@ namespace nacre::sandbox {
 
 class PodNetwork {
 public:
+  enum class Scope {
+    links, // a NIC for each link, which is the guest's alone
+    whole, // others live in the namespace: one NIC for all of it, by a plugin that can (shares_namespaces())
+  };
   // `netns`: the pod's; empty when the pod has none of its own: then the guest has its loopback only.
-  PodNetwork(std::list<plugin::Network>& networks, UniqueFd netns, PodVm& vm);
+  PodNetwork(std::list<plugin::Network>& networks, UniqueFd netns, PodVm& vm, Scope scope = Scope::links);
   ~PodNetwork();
 
   int netns_fd() const noexcept { return netns_.get(); }
@@ -65,6 +69,7 @@ private:
     std::string host_ifname;
     plugin::Endpoint endpoint;
   };
+  std::vector<ScannedLink> scan() const;
   plugin::Network* claim(const plugin::Link& link);
   Nic* open(const ScannedLink& link); // null: no plugin wants it and one says that this is fine
   // For the link that it will be bound to; one without a number: it is not there yet.
@@ -80,6 +85,7 @@ private:
   std::list<plugin::Network>& networks_;
   UniqueFd netns_;
   PodVm& vm_;
+  const Scope scope_;
   std::mutex mutex_; // guards all below, and the order of what the guest is told
   std::list<Nic> nics_;
   std::vector<Spare> spares_;
@@ -89,6 +95,9 @@ private:
   bool released_ = false;
   std::uint32_t next_index_ = 0;
 };
+
+// One of them serves a namespace as a whole, without touching its links.
+bool shares_namespaces(const std::list<plugin::Network>& networks);
 
 // One NIC's part of the guest's network; also for tests.
 void describe_nic(const ScannedLink& link, const plugin::Binding& binding, const std::string& device_path,

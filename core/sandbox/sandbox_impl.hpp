@@ -28,6 +28,7 @@
 #include "sandbox/pod_folder.hpp"
 #include "sandbox/pod_namespaces.hpp"
 #include "sandbox/pod_network.hpp"
+#include "sandbox/pod_ports.hpp"
 #include "sandbox/pod_sockets.hpp"
 #include "sandbox/pod_storage.hpp"
 #include "sandbox/pod_vm.hpp"
@@ -117,6 +118,7 @@ struct Sandbox::Impl {
   // network_life.cpp
   void watch_network(int netns_fd);
   void serve_dns(const oci::Spec& spec); // once for each container; the agent has answered
+  void serve_ports();                    // of a namespace that is shared; the agent has answered
   PodNetwork::Tell tell_network();
   void follow_network() noexcept; // on the follower's thread
 
@@ -184,7 +186,9 @@ struct Sandbox::Impl {
   std::shared_ptr<PodVm> vm; // set and reset under mutex, for a shutdown that comes during a start
   std::unique_ptr<PodStorage> storage;
   std::unique_ptr<PodNetwork> network;
+  bool shares_network = false; // others live in the namespace
   std::unique_ptr<PodDns> dns;
+  std::unique_ptr<PodPorts> ports;         // made when the network is shared
   std::unique_ptr<PodSockets> sockets;     // made when a container has one
   std::unique_ptr<WatchedFolders> folders; // the same
   std::unique_ptr<OnDemandWorker> network_follower;

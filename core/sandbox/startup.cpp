@@ -11,6 +11,7 @@
 #include "sandbox/guest_initrd.hpp"
 #include "sandbox/guest_sizing.hpp"
 #include "sandbox/host_hooks.hpp"
+#include "sandbox/network_owner.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -90,6 +91,9 @@ void Sandbox::Impl::load_plugins(const oci::Spec& spec) {
     lend_host();
     registry = std::make_unique<plugin::Registry>(config->runtime().extra_plugin_dir);
     plugins = std::make_unique<PluginSet>(*config, *registry, environment);
+    const auto owner = network_owner(spec);
+    shares_network = is_of_others(owner);
+    if (shares_network && !shares_namespaces(plugins->networks)) refuse_network_of_others(spec, owner);
   }
   const auto phase = timeline.phase("plan");
   plan = plugins->plan(config->runtime());
@@ -212,8 +216,8 @@ void Sandbox::Impl::prepare_pod(const CreateRequest& request, const oci::Spec& s
     const auto phase = timeline.phase("netns");
     const UniqueFd own = open_netns(::getpid());
     netns = open_netns(holder.pid());
-    // refuse_network_of_others() has looked at config.json; this is where the holder really is.
-    if (same_namespace(own.get(), netns.get()))
+    // network_owner() has looked at config.json; this is where the holder really is.
+    if (!shares_network && same_namespace(own.get(), netns.get()))
       throw Error(ErrorCode::internal, "find the container's network namespace")
           .because("its holder is in the host's");
   }
@@ -228,7 +232,9 @@ void Sandbox::Impl::prepare_pod(const CreateRequest& request, const oci::Spec& s
   if (given_up) vm->give_up();
   storage = std::make_unique<PodStorage>(plugins->storages, *mounts, *vm);
   watch_network(netns.get()); // before the first look at it
-  network = std::make_unique<PodNetwork>(plugins->networks, std::move(netns), *vm);
+  network =
+      std::make_unique<PodNetwork>(plugins->networks, std::move(netns), *vm,
+                                   shares_network ? PodNetwork::Scope::whole : PodNetwork::Scope::links);
   const auto phase = timeline.phase("storage");
   storage->prepare(sandbox_id);
 }

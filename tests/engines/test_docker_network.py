@@ -1,21 +1,26 @@
 """Docker's networks: names, ports, links, and networks that come and go while a container runs."""
 
 import json
-import re
 import subprocess
 
 import pytest
 from harness.docker_network import NetworkedDocker
 from harness.name_server import NameServer
 from harness.network import LinkMonitor
+from harness.network_state import changes, network_state, settled_state
+from harness.waiting import wait_until
 
 ASK = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 20 {} 80 | tail -n 1"
 SERVE = "echo 'from %s' > /tmp/index.html; httpd -p 80 -h /tmp"
 
 
+class SharingDocker(NetworkedDocker):
+    configurations = {"nacre-shared": {"runtime.network": ["tcfilter", "passt"]}}
+
+
 @pytest.fixture(scope="module")
 def docker(nothing_left_by_module):
-    with NetworkedDocker() as engine:
+    with SharingDocker() as engine:
         # What Docker keeps from its first container on: a name for the host's namespace.
         engine("run", "--rm", "--network", "host", "localhost/busybox:test", "true").ok()
         yield engine
@@ -113,45 +118,15 @@ def test_network_sysctls_are_the_guest_s(docker):
         assert read.ok().out.split() == ["0", "777"]
 
 
-# What changes by itself: ages and counters.
-UNSTEADY = re.compile(r'"(valid_life_time|preferred_life_time|used|confirmed|updated|refcnt|expires|bytes|packets|'
-                      r'drops|overlimits|requeues|backlog|qlen|\w+_timer)":-?[\d.]+,?')
-
-
-def network_state(path):
-    """All that a runtime could change in a network namespace."""
-    state = {}
-    for what, command in {
-        "links": "ip -j -d link", "addresses": "ip -j addr", "routes": "ip -j route show table all",
-        "routes 6": "ip -6 -j route show table all", "rules": "ip -j rule", "neighbours": "ip -j neigh show nud permanent",
-        "qdiscs": "tc -j qdisc", "nft": "nft -j list ruleset",
-    }.items():
-        done = subprocess.run(["nsenter", f"--net={path}", *command.split()], capture_output=True, text=True)
-        assert done.returncode == 0, done
-        state[what] = UNSTEADY.sub("", done.stdout)
-    filters = "for link in $(ls /proc/self/net/dev_snmp6); do tc -j filter show dev $link ingress; done"
-    state["filters"] = subprocess.run(["nsenter", f"--net={path}", "sh", "-c", filters], capture_output=True, text=True).stdout
-    sysctls = subprocess.run(["nsenter", f"--net={path}", "sh", "-c", "grep -rs . /proc/sys/net --include=*"],
-                             capture_output=True, text=True).stdout
-    state["sysctls"] = {line for line in sysctls.splitlines()
-                        if not re.search("nf_conntrack_count|/random|dirent|tcp_fastopen_key|stable_secret", line)}
-    return state
-
-
-def changes(before, after):
-    return "\n".join(line for what in before if before[what] != after[what] for line in
-                     [f"== {what}", f"before: {before[what]}", f"after: {after[what]}"])
-
-
 def test_the_host_s_network_and_that_of_other_runtimes_are_refused_untouched(docker):
     with docker.ready(SERVE % "other", runtime="runc") as other:
         pid = docker.holder(other)
         places = [docker.netns.path, f"/proc/{pid}/ns/net"]
-        before = [network_state(path) for path in places]
+        before = [settled_state(path) for path in places]
         for flag, words in (("host", "share the host's network"), (f"container:{other}", "share the network namespace")):
             done = docker("run", "--rm", "--runtime", "nacre", "--network", flag, "localhost/busybox:test", "true")
             assert done.code == 125, done
-            assert words in done.err and "virtual machine" in done.err, done
+            assert words in done.err and 'add "passt" to network' in done.err, done
             for path, was in zip(places, before):
                 assert changes(was, network_state(path)) == ""
         # The check can fail: a container with a network of its own changes what is here.
@@ -182,3 +157,21 @@ def test_compose(docker):
         assert compose("exec", "-T", "web", "nslookup", "client", "127.0.0.11").count("Address") >= 2
     finally:
         compose("down")
+
+
+def test_the_host_s_network_and_that_of_a_runc_container_are_shared_by_passt(docker):
+    with docker.ready(SERVE % "other", runtime="runc") as other:
+        places = [docker.netns.path, f"/proc/{docker.holder(other)}/ns/net"]
+        before = [settled_state(path) for path in places]
+        serve = "echo 'from box' > /tmp/index.html; httpd -p 8080 -h /tmp"
+        outside = docker.address(other)
+        with docker.ready(serve, "--network", "host", runtime="nacre-shared") as box:
+            wait_until(lambda: "from box" in docker.inside("curl", "-s", "http://127.0.0.1:8080/").stdout, "the box's server")
+            assert docker("exec", box, "wget", "-q", "-O", "-", f"http://{outside}/").ok().out == "from other\n"
+        with docker.ready(serve, "--network", f"container:{other}", runtime="nacre-shared") as box:
+            wait_until(lambda: fetch(docker, box, "127.0.0.1").out == "from other\n", "the other's server")
+            at_8080 = ASK.format("127.0.0.1").replace(" 80 ", " 8080 ")
+            wait_until(lambda: docker("exec", other, "sh", "-c", at_8080).out == "from box\n", "the box's server")
+            assert fetch(docker, other, "127.0.0.1").ok().out == "from other\n"
+        for path, was in zip(places, before):
+            assert changes(was, network_state(path)) == ""

@@ -31,8 +31,7 @@ class NetworkedDocker(Docker):
                  "--userland-proxy=false",
                  "--cgroup-parent", group.name, "--exec-opt", "native.cgroupdriver=cgroupfs",
                  "--storage-driver", "overlay2", *self.more_words]
-        for runtime, path in self.runtimes.items():
-            words += ["--add-runtime", f"{runtime}={path}"]
+        words += self.runtime_words()
         self.dockerd = self.daemon("dockerd", "/usr/sbin/dockerd", *words)
         self("load", "--input", self.image).ok()
 

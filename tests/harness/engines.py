@@ -187,9 +187,7 @@ class Docker(Containerd):
                  "--host", f"unix://{self.docker_socket}", "--containerd", self.socket,
                  "--bridge", name, "--iptables=false", "--ip-masq=false", "--ip-forward=false", "--userland-proxy=false",
                  *self.cgroup_words(), "--storage-driver", "overlay2"]
-        configured = {name: self._configured(name, edits) for name, edits in self.configurations.items()}
-        for runtime, path in {**self.runtimes, **configured}.items():
-            words += ["--add-runtime", f"{runtime}={path}"]
+        words += self.runtime_words()
         self.dockerd = self.daemon("dockerd", "/usr/sbin/dockerd", *words)
         self("load", "--input", self.image).ok()
 
@@ -206,6 +204,11 @@ class Docker(Containerd):
     def inspect(self, name, field):
         """Of a container: "State.ExitCode"."""
         return self("inspect", "--format", "{{." + field + "}}", name).ok().out.strip()
+
+    def runtime_words(self):
+        configured = {name: self._configured(name, edits) for name, edits in self.configurations.items()}
+        return [word for runtime, path in {**self.runtimes, **configured}.items()
+                for word in ("--add-runtime", f"{runtime}={path}")]
 
     def cgroup_words(self):
         group = self._exits.enter_context(CgroupParent(f"/{place.mark}d"))

@@ -1,16 +1,10 @@
 """A name server that knows every name, in a network namespace: `with NameServer(path, address, answer) as server`."""
 
-import ctypes
 import socket
 import struct
 import threading
 
-
-def _in_thread(call):
-    """A thread is in the network namespace of its own choice."""
-    thread = threading.Thread(target=call)
-    thread.start()
-    thread.join()
+from .network import within
 
 
 class NameServer:
@@ -21,19 +15,15 @@ class NameServer:
         self.asked = []
 
     def __enter__(self):
-        _in_thread(self._open)
+        self._socket = within(self._netns, self._open)
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         return self
 
-    def _enter(self):
-        with open(self._netns, "rb") as namespace:
-            assert ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) == 0, "setns failed"
-
     def _open(self):
-        self._enter()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((self._address, 53))
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind((self._address, 53))
+        return server
 
     def _serve(self):
         while True:
@@ -58,10 +48,9 @@ class NameServer:
 
     def __exit__(self, *failure):
         def stop():  # an empty datagram, from the same namespace
-            self._enter()
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
                 own.sendto(b"", (self._address, 53))
 
-        _in_thread(stop)
+        within(self._netns, stop)
         self._thread.join()
         self._socket.close()

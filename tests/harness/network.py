@@ -22,6 +22,28 @@ def ip(*words, netns=None):
     return answer.stdout
 
 
+def within(netns, call):
+    """What `call` returns when it runs in the namespace of that path: a socket stays where it was made. A thread is in
+    the namespace of its own choice."""
+    result = []
+
+    def run():
+        with open(netns, "rb") as namespace:
+            assert ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) == 0, "setns failed"
+        try:
+            result.append((call(), None))
+        except Exception as failure:  # the caller's
+            result.append((None, failure))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    value, failure = result[0]
+    if failure:
+        raise failure
+    return value
+
+
 class Cable:
     """A veth into a namespace, with a /30 and a /64 of its own; unplugged at the end. `up` and addresses are given
     by connect(), so that a test can watch what lies between."""
@@ -98,17 +120,15 @@ class LinkMonitor:
         self._netns = netns
 
     def __enter__(self):
-        thread = threading.Thread(target=self._open)  # a thread is in the namespace of its own choice
-        thread.start()
-        thread.join()
+        self._socket = within(self._netns, self._open)
         self._socket.settimeout(120)
         return self
 
-    def _open(self):
-        with open(self._netns, "rb") as namespace:
-            assert ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) == 0, "setns failed"
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self._socket.bind((0, 1))  # RTMGRP_LINK
+    @staticmethod
+    def _open():
+        monitor = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        monitor.bind((0, 1))  # RTMGRP_LINK
+        return monitor
 
     def wait_deleted(self, word):
         """Until a link has gone whose name holds `word`."""
