@@ -8,6 +8,7 @@
 #include "timeline.hpp"
 #include "unique_fd.hpp"
 #include "volume_folder.hpp"
+#include "volume_group.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -158,6 +159,19 @@ void mount_bind(Modules&, const v1::Storage& storage, const MountOptions& option
   }
 }
 
+void make_mount_point(const v1::Storage& storage) {
+  const auto& path = storage.mount_point();
+  struct stat source {};
+  if (storage.driver() != "bind" || ::stat(storage.source().c_str(), &source) < 0 ||
+      S_ISDIR(source.st_mode)) {
+    make_folders(path);
+    return;
+  }
+  make_folders(path.substr(0, path.rfind('/')));
+  const UniqueFd file(::open(path.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) throw system_error("cannot make mount point", path);
+}
+
 // The value of an option in mount(2)'s text; "" when it is not there.
 std::string value_of(std::string_view data, std::string_view name) {
   while (!data.empty()) {
@@ -195,6 +209,16 @@ void mount_block(Modules& modules, const v1::Storage& storage, const MountOption
   }
   modules.need(storage.fstype());
   mount_type(find_block_device(modules, storage.source()), storage.mount_point(), storage.fstype(), options);
+}
+
+void set_group(const v1::Storage& storage, const MountOptions& options) {
+  const auto& words = storage.driver_options();
+  const auto group = words.find("fs_group");
+  if (group == words.end() || (options.flags & MS_RDONLY) != 0) return;
+  const auto policy = words.find("fs_group_change_policy");
+  set_volume_group(storage.mount_point(),
+                   static_cast<gid_t>(std::strtoul(group->second.c_str(), nullptr, 10)),
+                   policy != words.end() && policy->second == "OnRootMismatch");
 }
 
 using Handler = void (*)(Modules&, const v1::Storage&, MountOptions);
@@ -268,8 +292,14 @@ void Storages::mount_now(const v1::Storage& storage) {
                 "storage driver " + quoted(storage.driver()) + " is unknown to this guest");
   }
   const auto options = parse_mount_options({storage.options().begin(), storage.options().end()});
-  if (!is_there) make_folders(storage.mount_point());
+  if (!is_there) make_mount_point(storage);
   handler->second(modules_, storage, options);
+  try {
+    set_group(storage, options);
+  } catch (...) {
+    ::umount2(storage.mount_point().c_str(), MNT_DETACH);
+    throw;
+  }
   if (options.propagation != 0 &&
       ::mount(nullptr, storage.mount_point().c_str(), nullptr, options.propagation, nullptr) < 0) {
     throw system_error("cannot set the propagation of", storage.mount_point());

@@ -141,6 +141,8 @@ void Config::read_runtime(Problems& problems) {
   runtime_.security = runtime_table_.list("security");
   runtime_.enable_debug = runtime_table_.boolean("enable_debug");
   runtime_.disable_guest_seccomp = runtime_table_.boolean("disable_guest_seccomp");
+  runtime_.disable_guest_empty_dir = runtime_table_.boolean("disable_guest_empty_dir");
+  runtime_.emptydir_mode = runtime_table_.string("emptydir_mode");
   runtime_.guest_sysctls = runtime_table_.list("guest_sysctls");
   runtime_.relayed_sockets = runtime_table_.list("relayed_sockets");
   for (const auto& pattern : runtime_.relayed_sockets)

@@ -29,6 +29,11 @@ struct RuntimeOptions {
   StringList guest_sysctls;   // of the guest's kernel, that containers may set; "vm.*" for all that begin so
   StringList relayed_sockets; // of the host's, that containers may have as mounts: glob patterns of paths
   Origin hypervisor_origin, network_origin, storage_origin;
+  // Kata's keys for emptyDir volumes on disk.
+  bool disable_guest_empty_dir = true; // the host's folder; false: the guest's own where a plugin can
+  std::string emptydir_mode;           // "block-plain": a disk of the guest's; else as the key before says
+  bool empty_dirs_on_disks() const { return emptydir_mode == "block-plain"; }
+  bool guest_empty_dirs() const { return !disable_guest_empty_dir || empty_dirs_on_disks(); }
   std::string annotations_file; // where a container finds its annotations; "": nowhere, else an absolute path
 };
 

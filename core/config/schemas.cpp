@@ -28,6 +28,23 @@ const Schema& runtime_schema() {
        {},
        {},
        "Do not give the container's seccomp profile to the guest"},
+      {"disable_guest_empty_dir",
+       OptionType::boolean,
+       true,
+       {},
+       {},
+       "An emptyDir volume on disk is the host's folder; false: a disk of the guest's, kept in that folder, "
+       "where "
+       "a plugin of `storage` makes one (block)"},
+      {"emptydir_mode",
+       OptionType::string,
+       "shared-fs",
+       {},
+       {},
+       "With block-plain an emptyDir volume on disk is a disk of the guest's, or the container is refused; "
+       "with "
+       "shared-fs disable_guest_empty_dir decides",
+       {"", "shared-fs", "block-plain"}},
       {"guest_sysctls",
        OptionType::string_list,
        StringList{"fs.aio-max-nr", "fs.file-max", "fs.inotify.*", "fs.nr_open", "kernel.keys.*",

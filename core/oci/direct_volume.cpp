@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdint>
 #include <filesystem>
@@ -46,6 +47,24 @@ std::string base64_url(std::string_view bytes) {
 std::string text_of(const json::value& value, const std::string& name, std::string_view key) {
   if (!value.is_string()) refuse(name, "\"" + std::string(key) + "\" is no text");
   return std::string(value.get_string());
+}
+
+// Kata's words for what kubelet leaves to the runtime.
+void take_metadata(DirectVolume& volume, std::string_view key, std::string value, const std::string& name) {
+  if (key == "fsGroup") {
+    std::uint32_t group = 0;
+    const auto* end = value.data() + value.size();
+    if (const auto [rest, fault] = std::from_chars(value.data(), end, group);
+        fault != std::errc() || rest != end)
+      refuse(name, "\"fsGroup\" is \"" + value + "\", which is no number of a group");
+    volume.fs_group = group;
+  } else if (key == "fsGroupChangePolicy") {
+    if (value != "Always" && value != "OnRootMismatch")
+      refuse(name, "\"fsGroupChangePolicy\" is \"" + value + R"(", not "Always" or "OnRootMismatch")");
+    volume.fs_group_on_mismatch = value == "OnRootMismatch";
+  } else {
+    volume.metadata[std::string(key)] = std::move(value);
+  }
 }
 
 std::string need_folder(const std::string& volume_path) {
@@ -91,7 +110,7 @@ DirectVolume parse_direct_volume(std::string_view text, const std::string& name)
     if (key == "fstype") volume.fstype = text_of(member, name, key);
     if (key == "metadata" && member.is_object())
       for (const auto& [word, meaning] : member.get_object())
-        volume.metadata[std::string(word)] = text_of(meaning, name, key);
+        take_metadata(volume, word, text_of(meaning, name, key), name);
     if (key == "options" && member.is_array())
       for (const auto& option : member.get_array())
         volume.options.push_back(text_of(option, name, key));

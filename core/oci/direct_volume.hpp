@@ -3,6 +3,7 @@
 // path.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,8 +16,10 @@ struct DirectVolume {
   std::string type;   // "block"
   std::string device; // absolute path
   std::string fstype;
-  std::map<std::string, std::string> metadata;
-  std::vector<std::string> options; // mount(8) options
+  std::optional<std::uint32_t> fs_group;       // the group that is to own what is in it, as a pod's fsGroup
+  bool fs_group_on_mismatch = false;           // only when its root is not that group's yet
+  std::map<std::string, std::string> metadata; // the rest
+  std::vector<std::string> options;            // mount(8) options
 };
 
 // Where the note of a volume is: <folder>/<base64 of the path, for URLs>; "" for a path that is not absolute

@@ -1,11 +1,9 @@
 #include "sandbox/mount_choice.hpp"
 
 #include "base/error.hpp"
-#include "base/unique_fd.hpp"
-#include "sandbox/mount_table.hpp"
+#include "sandbox/empty_dir.hpp"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <filesystem>
 #include <linux/magic.h>
 #include <optional>
@@ -25,16 +23,12 @@ std::string absolute(const std::string& source, const std::string& bundle) {
   return source.starts_with("/") ? source : bundle + "/" + source;
 }
 
-bool has_memory_type(long type) {
-  return type == TMPFS_MAGIC || type == HUGETLBFS_MAGIC;
-}
-
 // Of a folder on the host that is a file system of its own in memory.
 std::optional<GuestMemory> memory_of(const std::string& source) {
   struct statfs system {};
   struct stat folder {
   }, parent{};
-  if (::statfs(source.c_str(), &system) < 0 || !has_memory_type(system.f_type) ||
+  if (::statfs(source.c_str(), &system) < 0 || !is_memory_type(system.f_type) ||
       ::stat(source.c_str(), &folder) < 0 || ::stat((source + "/..").c_str(), &parent) < 0 ||
       folder.st_dev == parent.st_dev)
     return std::nullopt;
@@ -49,45 +43,6 @@ std::optional<GuestMemory> memory_of(const std::string& source) {
        {std::pair{ST_NOSUID, "nosuid"}, {ST_NODEV, "nodev"}, {ST_NOEXEC, "noexec"}})
     if ((static_cast<unsigned long>(system.f_flags) & flag) != 0) memory.options.emplace_back(name);
   return memory;
-}
-
-// As kubelet names it.
-bool is_empty_dir_volume(std::string_view path) {
-  return path.find("/kubernetes.io~empty-dir/") != std::string_view::npos;
-}
-
-// Files that are in it before the first container would be lost. Folders are made again: kubelet makes those
-// that a subPath names.
-bool holds_only_folders(const std::string& volume) {
-  std::error_code failed;
-  std::filesystem::recursive_directory_iterator entry(volume, failed);
-  for (; !failed && entry != std::filesystem::recursive_directory_iterator(); entry.increment(failed))
-    if (entry->symlink_status(failed).type() != std::filesystem::file_type::directory) return false;
-  return !failed;
-}
-
-struct VolumeFolder {
-  std::string volume; // where the host has all of it
-  std::string path;   // of the folder in it; "": all of it
-};
-
-// Kubelet binds the folder of a subPath to a place whose name says nothing of the volume, so the file system
-// and the folder in it have to.
-std::optional<VolumeFolder> empty_dir_of(const std::string& source) {
-  const UniqueFd fd(::open(source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  struct statfs system {};
-  if (!fd || ::fstatfs(fd.get(), &system) < 0 || !has_memory_type(system.f_type)) return std::nullopt;
-  const MountTable table = MountTable::read();
-  const HostMount* mount = table.find(mount_id_of(fd.get()));
-  std::error_code failed;
-  const std::string resolved = std::filesystem::canonical(source, failed);
-  if (!mount || failed || !is_below(resolved, mount->point)) return std::nullopt;
-  std::string path = (mount->root == "/" ? "" : mount->root) + resolved.substr(mount->point.size());
-  if (path.starts_with("/")) path.erase(0, 1);
-  for (const auto& other : table.mounts())
-    if (other.device == mount->device && other.root == "/" && is_empty_dir_volume(other.point))
-      return VolumeFolder{other.point, path};
-  return std::nullopt;
 }
 
 // As the runtime specification names a size of pages: "2MB".
@@ -109,20 +64,33 @@ void size_huge_pages(GuestMemory& memory, const oci::Spec& spec, const std::stri
         .hint("mount it with a size, or set the limit (in Kubernetes hugepages-2Mi or hugepages-1Gi)");
 }
 
-GuestMountChoice in_memory(GuestMemory memory, MemoryFolder folder, const oci::Spec& spec,
+GuestMountChoice in_memory(GuestMemory memory, VolumeFolder folder, const oci::Spec& spec,
                            const std::string& source) {
   if (memory.huge_page != 0) size_huge_pages(memory, spec, source);
   return {GuestMountChoice::How::memory, source, std::move(memory), std::move(folder)};
 }
 
-std::optional<GuestMountChoice> choose_empty_dir(const oci::Spec& spec, const std::string& source) {
-  const auto found = empty_dir_of(source);
+std::optional<GuestMountChoice> choose_empty_dir_in_memory(const oci::Spec& spec, const std::string& source) {
+  const auto found = empty_dir_in_memory(source);
   if (!found || !holds_only_folders(found->volume)) return std::nullopt;
   auto memory = memory_of(found->volume);
   struct stat status {};
   if (!memory || ::stat(source.c_str(), &status) < 0) return std::nullopt;
   return in_memory(std::move(*memory), {found->path, status.st_mode & 07777, status.st_uid, status.st_gid},
                    spec, source);
+}
+
+std::optional<GuestMountChoice> choose_empty_dir_on_disk(const std::string& source) {
+  const auto found = empty_dir_on_disk(source);
+  struct stat volume {
+  }, folder{};
+  if (!found || !holds_only_folders(found->volume) || ::stat(found->volume.c_str(), &volume) < 0 ||
+      ::stat(source.c_str(), &folder) < 0)
+    return std::nullopt;
+  GuestMountChoice choice{GuestMountChoice::How::space, source, {}, {}};
+  choice.space = {found->volume, {"volume", volume.st_mode & 07777, volume.st_uid, volume.st_gid}};
+  choice.folder = {found->path, folder.st_mode & 07777, folder.st_uid, folder.st_gid};
+  return choice;
 }
 
 bool is_device(const std::string& source) {
@@ -151,12 +119,16 @@ bool is_kubelet_data_volume(const oci::Mount& mount, const std::string& source) 
   return false;
 }
 
-GuestMountChoice choose(const oci::Mount& mount, const oci::Spec& spec, const std::string& bundle) {
+GuestMountChoice choose(const oci::Mount& mount, const oci::Spec& spec, const std::string& bundle,
+                        bool guest_empty_dirs) {
   using How = GuestMountChoice::How;
   if (!mount.is_bind()) return {};
   const std::string source = absolute(mount.source, bundle);
-  if (auto volume = oci::find_direct_volume(source)) return {How::volume, source, {}, {}, std::move(volume)};
-  if (auto choice = choose_empty_dir(spec, source)) return std::move(*choice);
+  if (auto volume = oci::find_direct_volume(source))
+    return {How::volume, source, {}, {}, {}, std::move(volume)};
+  if (auto choice = choose_empty_dir_in_memory(spec, source)) return std::move(*choice);
+  if (guest_empty_dirs)
+    if (auto choice = choose_empty_dir_on_disk(source)) return std::move(*choice);
   if (mount.destination == "/dev/shm")
     if (auto memory = memory_of(source)) return in_memory(std::move(*memory), {}, spec, source);
   if (is_device(source)) return {How::device, source, {}, {}};
@@ -175,10 +147,11 @@ std::string guest_memory_path(const GuestMemory& memory) {
   return "/run/nacre/memory/" + memory.name;
 }
 
-std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle) {
+std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle,
+                                            bool guest_empty_dirs) {
   std::vector<GuestMountChoice> choices;
   for (const auto& mount : spec.mounts)
-    choices.push_back(choose(mount, spec, bundle));
+    choices.push_back(choose(mount, spec, bundle, guest_empty_dirs));
   return choices;
 }
 

@@ -22,10 +22,17 @@ struct GuestMemory {
 };
 std::string guest_memory_path(const GuestMemory& memory); // where it is mounted in the guest
 
-// A folder of such a volume that is mounted instead of all of it (Kubernetes' subPath).
-struct MemoryFolder {
+// A folder of a volume that is mounted instead of all of it (Kubernetes' subPath).
+struct VolumeFolder {
   std::string path; // in the volume, without "/" at either end; "": all of it
   std::uint32_t mode = 0755, uid = 0, gid = 0;
+};
+
+// A disk of the guest's, in place of a folder of the host's in which its content is kept. Containers of a pod
+// that bind the same folder share it.
+struct GuestSpace {
+  std::string folder;
+  VolumeFolder root; // what the container sees; beside it the disk has its file system's own "lost+found"
 };
 
 // What becomes of one entry of `mounts`, in its order.
@@ -37,19 +44,23 @@ struct GuestMountChoice {
     device, // a bind of a device node of the host's
     socket, // a bind of a socket of the host's: relayed
     copy,   // a bind of a small folder of the host's whose changes are to be told inside: copied and watched
+    space,  // an emptyDir that is a disk of the guest's: through a storage plugin
     volume, // a disk that a CSI driver hands over: through a storage plugin
     share,  // a bind of the host's: through a storage plugin
   };
   How how = How::keep;
-  std::string host_source; // device, memory, socket, copy, volume, share: absolute, not resolved
+  std::string host_source; // of all but keep and guest_own: absolute, not resolved
   GuestMemory memory;
-  MemoryFolder folder; // memory
+  VolumeFolder folder; // memory, space
+  GuestSpace space = {};
   std::optional<oci::DirectVolume> volume = std::nullopt;
 };
 
 // Looks at the host's files only to know memory and devices of the host's. Throws Error for a volume that
-// cannot be made in the guest. `bundle`: for relative sources.
-std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle);
+// cannot be made in the guest. `bundle`: for relative sources. `guest_empty_dirs`: an emptyDir on disk is to
+// be one of the guest's.
+std::vector<GuestMountChoice> choose_mounts(const oci::Spec& spec, const std::string& bundle,
+                                            bool guest_empty_dirs = false);
 
 // Whether one of them is a volume of huge pages.
 bool has_huge_pages(const std::vector<GuestMountChoice>& choices);

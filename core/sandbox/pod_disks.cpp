@@ -11,8 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto operation_limit = 60s;
 
-plugin::MountRequest request_of(const HostDisk& disk, const DeviceNumber& device,
-                                const std::string& container_id) {
+plugin::MountRequest request_of_disk(const HostDisk& disk, const DeviceNumber& device,
+                                     const std::string& container_id) {
   plugin::MountRequest request;
   request.container_id = container_id;
   request.source = disk.node;
@@ -33,7 +33,7 @@ PodStorage::Entry* PodStorage::find_disk(const DeviceNumber& device) {
 
 void require_free_disk(std::list<plugin::Storage>& storages, const HostDisk& disk,
                        const DeviceNumber& device) {
-  auto request = request_of(disk, device, {});
+  auto request = request_of_disk(disk, device, {});
   claim_storage(storages, request);
   if (!disk.read_only) require_unused(disk, device);
 }
@@ -61,7 +61,7 @@ void PodStorage::attach_disk(const std::string& container_id, const HostDisk& di
     return;
   }
   const auto limits = plugin::Limits::within(operation_limit);
-  auto request = request_of(disk, device, container_id);
+  auto request = request_of_disk(disk, device, container_id);
   entries_.push_back({container_id, "", {}, claim_storage(storages_, request).attach(limits, request)});
   Entry& entry = entries_.back();
   entry.disk = device;

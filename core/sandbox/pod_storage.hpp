@@ -9,7 +9,7 @@
 #include "sandbox/device_number.hpp"
 #include "sandbox/guest_spec.hpp"
 #include "sandbox/host_disk.hpp"
-#include "sandbox/mount_source.hpp"
+#include "sandbox/mount_offer.hpp"
 #include "sandbox/pod_vm.hpp"
 #include "sandbox/sandbox.hpp"
 
@@ -26,8 +26,6 @@ namespace nacre::sandbox {
 inline constexpr const char* share_folder = "/share";                     // in the pod's mount namespace
 inline constexpr const char* guest_share_folder = "/run/nacre/share/pod"; // in the guest
 
-// The first plugin that takes it, or else a copy of it. Throws Error with the reasons of all.
-plugin::Storage& claim_storage(std::list<plugin::Storage>& storages, plugin::MountRequest& request);
 // For a pod that does not have the disk: a plugin takes it, and the host does not use it for what a guest's
 // writes would destroy. Throws Error.
 void require_free_disk(std::list<plugin::Storage>& storages, const HostDisk& disk,
@@ -54,8 +52,10 @@ public:
   };
   // The VM may still be booting, or be started later. On failure the caller detaches what was done.
   Attached attach(const std::string& container_id, const oci::Spec& spec,
-                  const std::vector<GuestMountChoice>& choices,
-                  const std::optional<RootDevice>& root_device = std::nullopt);
+                  const std::vector<GuestMountChoice>& choices, Offers offers);
+  // The guest has it as a disk already, for a container of the pod. Throws Error where it cannot have it as
+  // the request says.
+  bool has_volume(const plugin::MountRequest& request);
   // Puts guest addresses for the devices that are named as sources. The VM runs.
   void name_devices(std::vector<agent_client::v1::Storage>& storages);
   // Further sources, read-only; returns their guest paths. Undone with the container, or before by
@@ -115,12 +115,24 @@ private:
     bool lent = false;
     SharedSource shared = {};              // what is at share_target
     std::optional<DeviceNumber> disk = {}; // a container has it as a device
-    bool read_only = false;                // of `disk`
-    std::set<std::string> users = {};      // of `disk`: the containers
-    std::optional<KnownDisk> known = {};   // of a disk that can grow while a container has it
+    bool read_only = false;                // of `disk` and `volume`
+    std::string volume = {};               // the host's name of what the guest has as a disk of its own
+    std::vector<agent_client::v1::Storage> storages = {}; // of `volume`, for each container that has it
+    std::set<std::string> users = {};                     // of `disk` and `volume`: the containers
+    std::optional<KnownDisk> known = {}; // of a disk that can grow while a container has it
+    bool is_the_pod_s() const { return disk || !volume.empty(); }
   };
-  std::string bring(const std::string& container_id, const std::string& name, plugin::MountRequest request,
+  std::string bring(const std::string& container_id, const std::string& name, Offer offered,
                     const oci::Mount* mount, Attached& attached);
+  std::string bring_mount(const std::string& container_id, std::size_t index, const oci::Mount& mount,
+                          const GuestMountChoice& choice, Offers& offers, Attached& attached);
+  std::string bring_folder(const std::string& container_id, const std::string& name,
+                           const VolumeFolder& folder, Attached& attached);
+  Entry* find_volume(const std::string& source);
+  void bring_volume(Entry& entry, const std::string& source, const VolumeFolder& root);
+  std::string join_volume(Entry& entry, const std::string& container_id, Attached& attached);
+  std::string bring_space(const std::string& container_id, const std::string& name,
+                          const GuestMountChoice& choice, Attached& attached);
   void add_to_share(const MountSource& source, const SharedSource& shared, const std::string& place,
                     Entry& entry);
   std::string share_root(const MountSource& source, const std::string& place, Entry& entry);
@@ -140,8 +152,6 @@ private:
   Entry& find_grown(const std::string& container_id, const std::string& path);
   std::string address_of(const std::string& device_id);
   bool is_last_user(Entry& entry, const std::string& container_id);
-  void bring_root(const std::string& container_id, const oci::Spec& spec,
-                  const std::optional<RootDevice>& device, Attached& attached);
   bool detach_entry(Entry& entry, bool vm_gone = false) noexcept;
   void remove_device(const std::string& id);
 

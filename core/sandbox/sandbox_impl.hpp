@@ -1,6 +1,6 @@
 // The inside of a Sandbox. One noun a file: startup.cpp brings the pod up, network_life.cpp
-// follows what becomes of its network, container_life.cpp and exec_life.cpp do what the Task service asks,
-// ending.cpp takes everything down.
+// follows what becomes of its network, container_create.cpp, container_life.cpp and exec_life.cpp do what the
+// Task service asks, ending.cpp takes everything down.
 //
 // Locks, outer to inner: `structure` (what creates, starts and deletes; long), `mutex` (the tables; short).
 // Callbacks on the loop's thread take `mutex` only.
@@ -68,7 +68,7 @@ struct Sandbox::Impl {
   std::unique_ptr<launch::Holder> spawn_holder(const oci::Spec& spec);
   Error with_report(const Error& error);
 
-  // container_life.cpp
+  // container_create.cpp
   std::shared_ptr<Container> create_container(CreateRequest request);
   // Mount sources that the guest makes itself, each by the mount's index.
   struct MadeInGuest {
@@ -81,20 +81,41 @@ struct Sandbox::Impl {
   static void describe(MadeInGuest& made, agent_client::v1::CreateContainerRequest& request,
                        GuestPaths& paths);
   void serve(const Container& container, MadeInGuest made); // the guest has made it
-  // config.json for the guest, with what security plugins say to it; paths are still to come.
-  boost::json::object admit(Container& container, const oci::Spec& spec,
-                            const std::vector<GuestMountChoice>& choices);
-  CpuCounts count_cpus(agent_client::AgentClient& connected) const;
-  void create_in_guest(Container& container, const oci::Spec& spec, boost::json::object document,
-                       PodStorage::Attached attached, const std::vector<GuestMountChoice>& choices,
-                       const std::vector<DeviceChoice>& devices, MadeInGuest made);
+  // What becomes of a container, as far as it is known before anything runs for it.
+  struct Admission {
+    std::vector<GuestMountChoice> choices;
+    boost::json::object document; // config.json for the guest; paths are still to come
+    std::vector<DeviceChoice> devices;
+    MadeInGuest made;
+    Offers offers;
+  };
+  void require_new_name(const std::string& id) const;
+  std::shared_ptr<Container> make_container(CreateRequest& request, const oci::Spec& spec);
+  Admission admit(Container& container, CreateRequest& request, const oci::Spec& spec);
+  // With what security plugins say to it.
+  boost::json::object admit_process(Container& container, const oci::Spec& spec,
+                                    const std::vector<GuestMountChoice>& choices);
+  void admit_spaces(const std::string& container_id, std::vector<GuestMountChoice>& choices);
+  void enter_pod(const std::shared_ptr<Container>& container, const CreateRequest& request,
+                 const oci::Spec& spec, std::unique_ptr<launch::Holder> holder, bool is_first);
+  void create_admitted(Container& container, const oci::Spec& spec, Admission admission, bool is_first);
+  PodStorage::Attached attach_storage(Container& container, const oci::Spec& spec, Admission& admission);
+  void run_create_hooks(Container& container);
+  Error undo_create(Container& container, const std::exception& failure, bool is_first);
   void limit_block_io(const oci::Spec& spec);
   void end_start();
   void require_same_network(const launch::Holder& holder) const;
   std::vector<NamespaceOwner> namespace_owners() const;
+
+  // container_in_guest.cpp
+  CpuCounts count_cpus(agent_client::AgentClient& connected) const;
+  void create_in_guest(Container& container, const oci::Spec& spec, Admission admission,
+                       PodStorage::Attached attached);
   // Lends the guest what createContainer hooks need.
   agent_client::v1::CreateHooks lend_to_hooks(Container& container, const oci::Spec& spec,
                                               PodStorage::Attached& attached);
+
+  // container_life.cpp
   void start_container(const std::string& id);
   void kill_all_of(Container& container) noexcept; // waits for their end
   void write_state(Container& container, oci::Status status);

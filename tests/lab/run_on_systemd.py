@@ -45,6 +45,20 @@ def is_gone(unit, cgroup):
     return show(unit) is None and not Path(f"/sys/fs/cgroup{cgroup}").exists()
 
 
+def bound(bundle, source, destination, propagation):
+    bundle.spec["mounts"].append({"destination": destination, "type": "bind", "source": str(source),
+                                  "options": ["rbind", propagation]})
+
+
+def later_mount(container, folder):
+    """What is seen of one that the host makes below a bound folder of its own `/`, which systemd has made shared."""
+    subprocess.run(["mount", "-t", "tmpfs", "later", folder / "later"], check=True)
+    (folder / "later/word").write_text("late\n")
+    seen = container.exec("cat", "/followed/later/word").out, container.exec("ls", "/kept/later").out
+    subprocess.run(["umount", "--lazy", folder / "later"], check=True)  # virtiofsd keeps what the guest knows of
+    return seen + (container.exec("ls", "/followed/later").out,)
+
+
 def by_the_command_line(seen):
     with place.Folder() as folder:
         nacre = Nacre(folder)
@@ -53,13 +67,20 @@ def by_the_command_line(seen):
         refused = nacre.new(bundle.write() or bundle)
         words = nacre.create_words(refused)
         seen["refused"] = nacre(*words, globals=["--systemd-cgroup"]).err
-        for ending in ("delete", "sandbox process killed"):
+        followed = Path("/srv/followed")
+        (followed / "later").mkdir(parents=True)
+        bound(bundle, followed, "/followed", "rslave")
+        bound(bundle, followed, "/kept", "rprivate")
+        for ending, storage in (("delete", "9p"), ("sandbox process killed", "virtio-fs")):
+            nacre.configure({"runtime.storage": [storage]})
             name = place.fresh_name()
             bundle.spec["linux"]["cgroupsPath"] = f"user-{place.mark}.slice:test:{name}"
             bundle.write()
             container = nacre.create(bundle, name=name, globals=["--systemd-cgroup"]).start()
             unit = f"test-{name}.scope"
             saw = look(unit)
+            saw["later mount"] = later_mount(container, followed)
+            saw["notices"] = "does not show in it" in (nacre.root / name / "sandbox.log").read_text()
             if ending == "delete":
                 again = nacre(*nacre.create_words(nacre.new(bundle)), globals=["--systemd-cgroup"])
                 saw["again"] = again.err

@@ -126,7 +126,7 @@ TEST_CASE("a storage plugin answers for every kind of source") {
     QuietHost host;
     Storage storage(plugin, host.environment, Limits::none(), defaults_of(plugin));
     storage.needs();
-    for (std::uint32_t kind = NACRE_SOURCE_FOLDER; kind <= NACRE_SOURCE_FIFO; ++kind) {
+    for (std::uint32_t kind = NACRE_SOURCE_FOLDER; kind <= NACRE_SOURCE_SPACE; ++kind) {
       MountRequest request;
       request.container_id = "c1";
       request.source = "/proc/self";

@@ -58,10 +58,14 @@ TEST_CASE("a volume that the container may write to is copied where that is allo
   CHECK(claim(volume).taken);
 }
 
-TEST_CASE("a small file is copied, a large one or a fifo is not") {
+TEST_CASE("a small file is copied, a large one is as a folder, a fifo is nothing") {
   const Sources sources;
   CHECK(claim(sources.request("file")).taken);
-  CHECK_THAT(claim(sources.request("large")).reason, ContainsSubstring("too large to be copied"));
+  auto large = sources.request("large");
+  CHECK_THAT(claim(large).reason, ContainsSubstring("may write to this file"));
+  CHECK(claim(large, R"({"copy_folder_volumes":true})").taken);
+  large.read_only = true;
+  CHECK(claim(large).taken);
   CHECK_THAT(claim(sources.request("fifo")).reason, ContainsSubstring("folders and files only"));
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness.disk import LoopDevice
+from harness.pod import Pod
 
 NOTES = Path("/run/kata-containers/shared/direct-volumes")
 MIB = 1 << 20
@@ -75,10 +76,13 @@ def add(nacre, path, text):
     return nacre("volume", "add", "--volume-path", path, "--mount-info", text)
 
 
-def bundle_with(nacre, path, script):
-    bundle = nacre.bundle(script)
+def mounting(bundle, path):
     bundle.spec["mounts"].append({"destination": "/data", "type": "bind", "source": str(path), "options": ["rbind", "rw"]})
     return bundle.write()
+
+
+def bundle_with(nacre, path, script):
+    return mounting(nacre.bundle(script), path)
 
 
 def test_the_disk_is_the_guest_s_and_says_how_full_it_is(nacre, device, path, folder):
@@ -181,6 +185,36 @@ def test_a_disk_that_the_guest_has_read_only_does_not_grow(nacre, growing, path)
     assert refused.code == 1 and f'grow the volume "{path}": the guest has its disk "{disk.node}" read-only' in refused.err
 
 
+def look(pod, device, path, script, **changes):
+    """What a container of a pod prints that has the direct volume."""
+    pod.nacre("volume", "remove", "--volume-path", path)
+    add(pod.nacre, path, info(device, **changes)).ok()
+    container = pod.create(script, edit=lambda bundle: mounting(bundle, path)).start()
+    assert container.wait() == 0, container.err
+    container.delete().ok()
+    pod.others.remove(container)
+    return container.out
+
+
+def test_the_group_of_a_pod_gets_the_files_of_its_volume(nacre, device, path):
+    nacre.configure({"runtime.storage": ["block", "9p"]})
+    pod = Pod(nacre)
+    show = "cd /data; stat -c '%n %a %g' . deep/private deep; stat -c '%n %g' link; "
+    make = "cd /data; mkdir deep; echo x > deep/private; ln -s /etc/passwd link; chmod 600 deep/private; chmod 4711 deep; "
+    assert look(pod, device, path, make + show) == ". 755 0\ndeep/private 600 0\ndeep 4711 0\nlink 0\n"
+    # On a mismatch only, and there is one; then there is none, though a file is another group's.
+    metadata = {"fsGroup": "2000", "fsGroupChangePolicy": "OnRootMismatch"}
+    after = ". 2775 2000\ndeep/private 660 2000\ndeep 6771 2000\nlink 2000\n"
+    use = "stat -c %g /etc/passwd; echo new > new; stat -c %g new; chgrp 0 deep/private"
+    assert look(pod, device, path, show + use, metadata=metadata) == f"{after}0\n2000\n"
+    assert "deep/private 660 0\n" in look(pod, device, path, show, metadata=metadata)
+    metadata["fsGroupChangePolicy"] = "Always"
+    assert "deep/private 660 2000\n" in look(pod, device, path, show, metadata=metadata)
+    assert "deep/private 660 2000\n" in look(pod, device, path, show, metadata={"fsGroup": "3000"}, options=["ro"])
+    pod.delete()
+    nacre("volume", "remove", "--volume-path", path).ok()
+
+
 def test_a_note_that_others_could_have_written_is_not_believed(nacre, path):
     add(nacre, path, info("/dev/null")).ok()
     for changed, mode in ((note_of(path), 0o777), (note_of(path) / "mountInfo.json", 0o666)):
@@ -210,6 +244,8 @@ def test_a_disk_needs_a_plugin_for_disks(nacre, device, path):
     (info("relative"), '"device" must be an absolute path'),
     (info("/dev/null", fstype=""), '"fstype" is missing'),
     (info(7), '"device" is no text'),
+    (info("/dev/null", metadata={"fsGroup": "staff"}), '"fsGroup" is "staff", which is no number of a group'),
+    (info("/dev/null", metadata={"fsGroupChangePolicy": "Never"}), '"fsGroupChangePolicy" is "Never", not "Always" or "OnRootMismatch"'),
     (info("/dev/null", **{"volume-type": "spdkvol"}), '"volume-type" must be "block"'),
 ])
 def test_add_refuses_what_could_not_be_mounted(nacre, path, text, words):

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from test_virtio_fs import daemons, vmm
 
-MODES = [("9p", "cache", mode) for mode in ("none", "mmap", "loose")] + [
+MODES = [("9p", "cache", mode) for mode in ("none", "mmap", "loose", "fscache")] + [
     ("virtio-fs", "virtio_fs_cache", mode) for mode in ("never", "auto", "always")]
 
 

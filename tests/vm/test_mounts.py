@@ -1,6 +1,8 @@
-"""Every kind of mount that an engine hands over, by the table of mount_rows.py: two containers of a pod have all of them."""
+"""Every kind of mount that an engine hands over, by the table of mount_rows.py: two containers of a pod have all of them.
+In the columns of shares "/data" is a folder of the host's, in `block` a disk of the host's, in `image` an emptyDir."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -9,24 +11,67 @@ import subprocess
 import mount_rows
 import pytest
 from harness import place
+from harness.bundle import make_rootfs
+from harness.disk import Disk, LoopDevice
 from harness.network import NetNs
 from harness.pod import Pod
 
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID"]
 ODD = "a b\nc,d:e\\f"
+LARGE = "".join(f"line {number}\n" for number in range(100_000))
 HUGE = 2 << 20
+MIB = 1 << 20
+ROWS = {row.name: row for row in mount_rows.ROWS}
+
+
+def pytest_generate_tests(metafunc):
+    """A row in each column where it comes to run; what is not taken has a test of its own."""
+    name = metafunc.function.__name__.removeprefix("test_")
+    cells = [(row, column, cell) for row in mount_rows.ROWS for column, cell in row.cells.items()]
+    if "not_taken" in metafunc.fixturenames:
+        refused = [(row.name, column) for row, column, cell in cells if isinstance(cell, mount_rows.NotTaken)]
+        metafunc.parametrize("not_taken", refused, ids="-".join)
+    elif "storage" in metafunc.fixturenames:
+        columns = [column for row, column, cell in cells if row.name == name and not isinstance(cell, mount_rows.NotTaken)]
+        metafunc.parametrize("storage", columns, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def storage(request, module_nacre):
+    """A column of the table."""
+    module_nacre.configure(configuration(request.param, module_nacre))
+    return request.param
+
+
+def configuration(column, nacre):
+    return {**mount_rows.COLUMNS[column], "storage.block.image_cache_dir": str(nacre.folder / "images")}
 
 
 class Host:
     """Sources of mounts; what it has mounted goes with it."""
 
-    def __init__(self, folder):
-        self.folder, self.mounted = folder, []
+    def __init__(self, folder, column):
+        self.folder, self.column, self.mounted, self.disks = folder, column, [], []
+        if column == "block":
+            self.data = self.disk("data").folder
+        else:
+            self.data = self.volume("data") if column == "image" else self.new("data")
 
     def new(self, name):
         path = self.folder / name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def disk(self, name):
+        self.disks.append(Disk(self.folder, 64 * MIB, name))
+        return self.disks[-1]
+
+    def device(self):
+        """The node of a disk with something on it."""
+        image = self.folder / "device.image"
+        image.write_bytes(b"on the device\n".ljust(MIB, b"\0"))
+        self.disks.append(LoopDevice(image))
+        return self.disks[-1].node
 
     def mount(self, *words, on):
         subprocess.run(["mount", *words, on], check=True)
@@ -63,11 +108,16 @@ class Host:
         """What is mounted in the block goes with it."""
         before = len(self.mounted)
         yield
-        self.close(*flags, left=before)
+        self.unmount(*flags, left=before)
 
-    def close(self, *flags, left=0):
+    def unmount(self, *flags, left=0):
         while len(self.mounted) > left:
             subprocess.run(["umount", *flags, self.mounted.pop()], check=True)
+
+    def close(self):
+        self.unmount()
+        while self.disks:
+            self.disks.pop().close()
 
 
 def bind(source, destination, *options, kind="rbind"):
@@ -77,35 +127,63 @@ def bind(source, destination, *options, kind="rbind"):
 @pytest.fixture(scope="module")
 def host(module_nacre, storage):
     with place.Folder("m") as folder:
-        made = Host(folder)
+        made = Host(folder, storage)
         yield made
         made.close()
 
 
-def shares_of_one(host):
-    """What the first container has and the second has not."""
-    (host.new("file") / "one").write_text("from the host\n")
-    for name in ("under", "read-only", "recursive"):
-        host.tmpfs(host.new(f"{name}/sub"))
-        (host.folder / name / "sub/word").write_text(f"{name} below\n")
-        (host.folder / name / "word").write_text(f"{name}\n")
-    (host.new(ODD) / ODD).write_text("odd\n")
-    return [bind(host.folder / "file/one", "/file", kind="bind"), bind(host.folder / "under", "/bind", kind="bind"),
-            bind(host.folder / "under", "/rbind"), bind(host.folder / "read-only", "/read-only", "ro"),
-            bind(host.folder / "recursive", "/recursive", "rro"),
-            bind(host.with_propagation("private", "shared"), "/private", "rprivate"),
-            bind(host.with_propagation("slave", "shared"), "/slave", "rslave"),
-            bind(host.with_propagation("alone", "private"), "/alone", "rslave"), bind(host.folder / ODD, f"/{ODD}"),
-            {"destination": "/scratch", "type": "tmpfs", "source": "tmpfs",
-             "options": ["size=3m", "mode=0710", "uid=1000", "gid=2000", "noexec", "nosuid", "nodev"]},
-            bind(host.huge_pages, "/huge")]
+def with_submount(host, name):
+    host.tmpfs(host.new(f"{name}/sub"))
+    (host.folder / name / "sub/word").write_text(f"{name} below\n")
+    (host.folder / name / "word").write_text(f"{name}\n")
+    return host.folder / name
+
+
+def written(path, content):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+# What the pod's first container has and the second has not.
+MOUNTS = {
+    "file": lambda host: bind(written(host.folder / "file/one", "from the host\n"), "/file", kind="bind"),
+    "large_file": lambda host: bind(written(host.folder / "file/large", LARGE), "/large", "ro", kind="bind"),
+    "device": lambda host: bind(host.device(), "/disk", kind="bind"),
+    "bind": lambda host: bind(with_submount(host, "under"), "/bind", kind="bind"),
+    "rbind": lambda host: bind(with_submount(host, "recursively"), "/rbind"),
+    "read_only": lambda host: bind(with_submount(host, "read-only"), "/read-only", "ro"),
+    "recursive_read_only": lambda host: bind(with_submount(host, "recursive"), "/recursive", "rro"),
+    "private": lambda host: bind(host.with_propagation("private", "shared"), "/private", "rprivate"),
+    "rslave": lambda host: bind(host.with_propagation("slave", "shared"), "/slave", "rslave"),
+    "rslave_of_private": lambda host: bind(host.with_propagation("alone", "private"), "/alone", "rslave"),
+    "names": lambda host: bind(written(host.folder / ODD / ODD, "odd\n").parent, f"/{ODD}"),
+    "tmpfs": lambda host: {"destination": "/scratch", "type": "tmpfs", "source": "tmpfs",
+                           "options": ["size=3m", "mode=0710", "uid=1000", "gid=2000", "noexec", "nosuid", "nodev"]},
+    "huge_pages": lambda host: bind(host.volume("huge", "pagesize=2M", kind="hugetlbfs"), "/huge"),
+}
+# What is refused where it is writable.
+FOLDERS = {
+    "folder": lambda host: bind(host.new("plain"), "/data"),
+    "rshared": lambda host: bind(host.with_propagation("shared", "shared"), "/shared", "rshared"),
+}
+
+
+def is_taken(name, column):
+    return not isinstance(ROWS[name].cells[column], mount_rows.NotTaken)
+
+
+def mounts_of_one(host):
+    return [make(host) for name, make in MOUNTS.items() if is_taken(name, host.column)]
 
 
 def of_both(host, number):
-    return [bind(host.new("data"), "/data"), bind(host.folder / "shared", "/shared", "rshared" if number == 1 else "rslave"),
-            bind(host.disk, "/empty"), bind(host.memory, "/memory"),
-            bind(host.sub_path(host.disk, "sub", f"c{number}"), "/empty-sub"),
-            bind(host.sub_path(host.memory, "sub", f"c{number}"), "/memory-sub")]
+    mounts = [bind(host.data, "/data"), bind(host.empty_dir, "/empty"), bind(host.memory, "/memory"),
+              bind(host.sub_path(host.empty_dir, "sub", f"c{number}"), "/empty-sub"),
+              bind(host.sub_path(host.memory, "sub", f"c{number}"), "/memory-sub")]
+    if is_taken("rshared", host.column):
+        mounts.append(bind(host.folder / "shared", "/shared", "rshared" if number == 1 else "rslave"))
+    return mounts
 
 
 def with_tools(bundle, mounts):
@@ -115,15 +193,22 @@ def with_tools(bundle, mounts):
     return bundle
 
 
+def root_on_disk(bundle, host):
+    bundle.rootfs = host.disk("root").folder
+    make_rootfs(bundle.rootfs)
+    bundle.spec["root"]["path"] = str(bundle.rootfs)
+
+
 @pytest.fixture(scope="module")
 def pod(module_nacre, host):
     host.with_propagation("shared", "shared")
-    host.disk, host.memory = host.volume("disk"), host.volume("memory", "size=8m,mode=1777")
-    host.huge_pages = host.volume("huge", "pagesize=2M", kind="hugetlbfs")
+    host.empty_dir, host.memory = host.volume("empty"), host.volume("memory", "size=8m,mode=1777")
     shm = host.tmpfs(host.new("shm"), "mode=1777,size=12m")
 
     def first(bundle):
-        with_tools(bundle, shares_of_one(host) + of_both(host, 1))
+        if host.column == "block":
+            root_on_disk(bundle, host)
+        with_tools(bundle, mounts_of_one(host) + of_both(host, 1))
         bundle.spec["linux"]["rootfsPropagation"] = "rshared"
         bundle.spec["linux"]["resources"]["hugepageLimits"] = [{"pageSize": "2MB", "limit": 4 * HUGE}]
 
@@ -138,8 +223,7 @@ def pod(module_nacre, host):
 @pytest.fixture
 def cell(request, storage):
     """What the table says of this row."""
-    rows = {row.name: row for row in mount_rows.ROWS}
-    return rows[request.function.__name__.removeprefix("test_")].cells[storage]
+    return ROWS[request.function.__name__.removeprefix("test_")].cells[storage]
 
 
 def says(container, script):
@@ -156,19 +240,46 @@ def test_the_table_is_the_documented_one():
     assert mount_rows.table() in (place.source / "docs/operators.md").read_text()
 
 
+def test_a_mount_that_no_plugin_takes_starts_nothing(nacre, not_taken):
+    name, column = not_taken
+    with place.Folder("m") as folder:
+        host = Host(folder, "none")
+        bundle = with_tools(nacre.bundle("true"), [{**MOUNTS, **FOLDERS}[name](host)])
+        try:
+            assert ROWS[name].cells[column].cause in nacre.refuses(bundle.write(), configuration(column, nacre))
+        finally:
+            host.close()
+
+
 # -- the host's folders and files
 
 
-def test_folder(pod, host):
-    (host.folder / "data/word").write_text("down\n")
+def test_folder(pod, host, cell):
+    in_guest = isinstance(cell, mount_rows.InGuest)
+    if in_guest:
+        says(pod.second, "echo down > /data/word")
+    else:
+        (host.data / "word").write_text("down\n")
     assert says(pod.first, "cat /data/word; echo up > /data/answer") == "down\n"
-    assert (host.folder / "data/answer").read_text() == "up\n"
+    assert os.path.exists(host.data / "answer") != in_guest
     assert says(pod.second, "cat /data/answer") == "up\n"
 
 
-def test_file(pod, host):
-    assert says(pod.first, "cat /file; echo up > /file") == "from the host\n"
-    assert (host.folder / "file/one").read_text() == "up\n"
+def test_file(pod, host, cell):
+    assert says(pod.first, "cat /file; echo up > /file; cat /file") == "from the host\nup\n"
+    in_guest = isinstance(cell, mount_rows.InGuest)
+    assert (host.folder / "file/one").read_text() == ("from the host\n" if in_guest else "up\n")
+
+
+def test_large_file(pod):
+    assert says(pod.first, "sha256sum < /large").split()[0] == hashlib.sha256(LARGE.encode()).hexdigest()
+    refused = pod.first.exec("echo x > /large")
+    assert refused.code != 0 and "Read-only file system" in refused.err, refused
+
+
+def test_device(pod, host):
+    assert says(pod.first, "head -n 1 /disk; echo from inside | dd of=/disk conv=notrunc,fsync 2> /dev/null") == "on the device\n"
+    assert (host.folder / "device.image").read_bytes().startswith(b"from inside\n")
 
 
 def refuses_writes(container, *folders):
@@ -192,8 +303,8 @@ def test_bind(pod):
 
 
 def test_rbind(pod, host):
-    assert says(pod.first, "cat /rbind/sub/word; echo up > /rbind/sub/answer") == "under below\n"
-    assert (host.folder / "under/sub/answer").read_text() == "up\n"
+    assert says(pod.first, "cat /rbind/sub/word; echo up > /rbind/sub/answer") == "recursively below\n"
+    assert (host.folder / "recursively/sub/answer").read_text() == "up\n"
 
 
 def mount_later(host, name):
@@ -255,12 +366,11 @@ def test_tmpfs(pod):
     assert refused.code == 126 and "Permission denied" in refused.err, refused
 
 
-def test_shm_of_its_own(nacre, storage):
-    nacre.configure({"runtime.storage": [storage]})
-    bundle = nacre.bundle("df -k /dev/shm | awk 'NR == 2 {print $2}'; stat -c %a /dev/shm")
+def test_shm_of_its_own(pod):
+    bundle = pod.bundle("df -k /dev/shm | awk 'NR == 2 {print $2}'; stat -c %a /dev/shm")
     shm, = (mount for mount in bundle.spec["mounts"] if mount["destination"] == "/dev/shm")
-    shm["options"] = ["nosuid", "noexec", "nodev", "mode=1777", "size=5m"]
-    assert nacre.run(bundle.write()).ok().out == "5120\n1777\n"
+    shm.update(type="tmpfs", source="shm", options=["nosuid", "noexec", "nodev", "mode=1777", "size=5m"])
+    assert pod.nacre.run(bundle.write()).ok().out == "5120\n1777\n"
 
 
 def test_shm_of_the_pod(pod, host):
@@ -269,10 +379,22 @@ def test_shm_of_the_pod(pod, host):
     assert not os.listdir(host.folder / "shm")
 
 
-def test_empty_dir(pod, host):
+def is_kept(host, cell, name, content):
+    """Where the host has what was written to the emptyDir: in its folder as it is, or on the guest's disk that is there."""
+    if isinstance(cell, mount_rows.InGuest):
+        image = host.empty_dir / "disk.img"
+        system = os.statvfs(host.empty_dir)
+        assert image.stat().st_size == system.f_blocks * system.f_frsize > image.stat().st_blocks * 512 * 8
+        assert not (host.empty_dir / name).exists()
+    else:
+        assert (host.empty_dir / name).read_text() == content
+
+
+def test_empty_dir(pod, host, cell):
+    assert getattr(cell, "notice", "") in log_of(pod)
     says(pod.first, "echo one > /empty/word")
-    assert says(pod.second, "cat /empty/word") == "one\n"
-    assert (host.disk / "word").read_text() == "one\n"
+    assert says(pod.second, "cat /empty/word; stat -c %a /empty; ls /empty | grep -v sub") == "one\n777\nword\n"
+    is_kept(host, cell, "word", "one\n")
 
 
 def test_empty_dir_in_memory(pod, host):
@@ -281,10 +403,10 @@ def test_empty_dir_in_memory(pod, host):
     assert sorted(os.listdir(host.memory)) == ["sub"]
 
 
-def test_sub_path(pod, host):
-    says(pod.first, "echo one > /empty-sub/word")
-    assert says(pod.second, "cat /empty-sub/word /empty/sub/word") == "one\none\n"
-    assert (host.disk / "sub/word").read_text() == "one\n"
+def test_sub_path(pod, host, cell):
+    says(pod.first, "echo two > /empty-sub/word")
+    assert says(pod.second, "cat /empty-sub/word /empty/sub/word; stat -c %a /empty-sub") == "two\ntwo\n750\n"
+    is_kept(host, cell, "sub/word", "two\n")
 
 
 def test_sub_path_in_memory(pod, host):
@@ -342,8 +464,8 @@ def holds(container, *words):
                             stdout=subprocess.PIPE, text=True)
 
 
-def excludes(pod, host, what):
-    (host.folder / "data" / what).write_text("")
+def excludes(pod, what):
+    says(pod.first, f"> /data/{what}")
     words = ("file-user", what, f"/data/{what}")
     with holds(pod.first, *words) as holder:
         assert holder.stdout.readline() == "locked\n"
@@ -352,12 +474,12 @@ def excludes(pod, host, what):
     assert pod.second.exec(*words).ok().out == "locked\n"
 
 
-def test_flock(pod, host):
-    excludes(pod, host, "flock")
+def test_flock(pod):
+    excludes(pod, "flock")
 
 
-def test_record_locks(pod, host):
-    excludes(pod, host, "lock")
+def test_record_locks(pod):
+    excludes(pod, "lock")
 
 
 def fits(cell, done):
@@ -377,18 +499,19 @@ def test_unnamed_file(pod, cell):
     assert fits(cell, done), done
 
 
-def test_holes(pod, host, cell):
+def test_holes(pod, host, storage, cell):
     says(pod.first, "truncate -s 64M /data/holes; echo end | dd of=/data/holes bs=1M seek=32 conv=notrunc 2> /dev/null")
-    assert os.stat(host.folder / "data/holes").st_blocks * 512 < 1 << 20
+    if storage in ("9p", "virtio-fs"):
+        assert os.stat(host.data / "holes").st_blocks * 512 < MIB
     found = pod.first.exec("file-user", "holes", "/data/holes").ok().out.split()
     assert found[0] == ("0" if isinstance(cell, mount_rows.Differs) else str(32 << 20))
 
 
-def test_rename(pod, host):
+def test_rename(pod):
     script = """cd /data; mkdir from to; echo new > from/file; echo old > to/file
 exec 3< to/file; mv from/file to/file; cat to/file; cat <&3; ls from"""
     assert says(pod.first, script) == "new\nold\n"
-    assert (host.folder / "data/to/file").read_text() == "new\n"
+    assert says(pod.second, "cat /data/to/file") == "new\n"
 
 
 def test_inotify(pod):
@@ -411,6 +534,6 @@ def test_overlay_on_memory(pod):
     assert says(pod.first, overlay("/memory/overlay")) == "low\nup\n"
 
 
-def test_overlay_on_a_share(pod, cell):
+def test_overlay_on_the_volume(pod, cell):
     done = pod.first.exec(overlay("/data/overlay"))
     assert done.code == 3 if isinstance(cell, mount_rows.Differs) else fits(cell, done), done

@@ -17,11 +17,11 @@ constexpr std::int64_t default_message_bytes = 512 * 1024;
 //   mmap    the same, but mapped files have pages in the guest: every program runs, and what the host
 //           changes is seen
 //   loose   pages and names stay in the guest: fast, but what the host changes meanwhile is not seen
-//   fscache as loose, with pages kept on a disk of the guest
+//   fscache as loose: that it could keep pages on a disk, no cachefilesd of the guest's makes use of
 // `mmap` is the one under which a container behaves as on the host itself, so it is the default.
 constexpr char options_schema[] = R"json([
 {"key":"msize_9p","type":"integer","default":524288,"min":4096,"max":16777216,"help":"largest 9p message in bytes; the guest's kernel uses at most 512000"},
-{"key":"cache","type":"string","default":"mmap","values":["none","mmap","loose","fscache"],"help":"what the guest caches: loose is faster but does not see files that the host changes"},
+{"key":"cache","type":"string","default":"mmap","values":["none","mmap","loose","fscache"],"help":"what the guest caches: loose is faster but does not see files that the host changes; fscache is the same"},
 {"key":"security_model","type":"string","default":"passthrough","values":["passthrough","none","mapped-xattr","mapped-file"],"help":"how owners and modes are kept on the host: passthrough as they are, mapped in attributes or files of QEMU's"}
 ])json";
 

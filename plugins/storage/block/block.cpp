@@ -7,6 +7,7 @@
 #include "handover.hpp"
 #include "pmem.hpp"
 #include "raw_disk.hpp"
+#include "space.hpp"
 
 #include <nacre/sdk/storage.hpp>
 
@@ -84,6 +85,7 @@ public:
 
   Claim claim(const MountRequest& request) override {
     if (block::is_raw_disk(request)) return fitting(request, block::claim_raw_disk(request));
+    if (request.source_kind == NACRE_SOURCE_SPACE) return block::claim_space(request);
     if (!request.last_resort) return fitting(request, claim_disk(request));
     auto image = images_.claim(request); // nobody shares it
     if (!image.taken) image.reason = claim_disk(request).reason + "; as an image: " + image.reason;
@@ -94,6 +96,7 @@ public:
     call.check();
     if (block::is_raw_disk(request))
       return std::make_unique<Attachment>(block::attach_raw_disk(settings_, next_id(), request));
+    if (request.source_kind == NACRE_SOURCE_SPACE) return attach_space(call, request);
     if (request.last_resort) return std::make_unique<Attachment>(images_.attach(call, request));
     if (is_node(request)) return attach_node(request);
     const auto place = find_place(request);
@@ -176,6 +179,12 @@ private:
     auto disk = block::open_disk(request.source, device_of(request),
                                  read_only ? block::Use::exclusive_read_only : block::Use::exclusive);
     return std::make_unique<Attachment>(result_of(std::move(disk), fstype, std::move(options), read_only));
+  }
+
+  std::unique_ptr<Attachment> attach_space(const Call& call, const MountRequest& request) {
+    block::Disk disk{block::open_space(host_, call, request.source)};
+    // What is removed inside takes no room on the host any more.
+    return std::make_unique<Attachment>(result_of(std::move(disk), "ext4", {"discard"}, false));
   }
 
   std::string next_id() { return "block-" + std::to_string(++last_number_); }

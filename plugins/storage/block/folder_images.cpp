@@ -24,6 +24,11 @@ struct stat status_of(const std::string& path) {
   return status;
 }
 
+// Engines' /etc/hosts and the like, of which nobody expects back what the container writes.
+bool is_copied(const struct stat& status) {
+  return S_ISREG(status.st_mode) && static_cast<std::uint64_t>(status.st_size) <= NACRE_COPY_BYTES_MAX;
+}
+
 // An upper layer in which nothing was written yet, and whose root is that of the layer below.
 bool adds_nothing(const std::string& upper, const std::string& below) {
   if (!std::filesystem::is_empty(upper)) return false;
@@ -106,15 +111,13 @@ Claim FolderImages::claim(const MountRequest& request) const {
   if (!settings_.folders) return Claim::no("image_folders is false");
   if (!request.last_resort) return Claim::no("it is no disk, and another plugin may share it as it is");
   const auto status = status_of(request.source);
-  if (S_ISREG(status.st_mode)) {
-    if (static_cast<std::uint64_t>(status.st_size) <= NACRE_COPY_BYTES_MAX) return Claim::yes();
-    return Claim::no("a file of " + std::to_string(status.st_size) +
-                     " bytes is too large to be copied into the guest");
-  }
-  if (!S_ISDIR(status.st_mode)) return Claim::no("images hold folders and files only");
+  if (is_copied(status)) return Claim::yes();
+  if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+    return Claim::no("images hold folders and files only");
   if (request.is_rootfs || request.read_only || settings_.copy_volumes) return Claim::yes();
-  return Claim::no("the container may write to this folder, and what it writes to an image is lost; mount it "
-                   "read-only, or set copy_folder_volumes");
+  return Claim::no(
+      std::string("the container may write to this ") + (S_ISDIR(status.st_mode) ? "folder" : "file") +
+      ", and what it writes to an image is lost; mount it read-only, or set copy_folder_volumes");
 }
 
 AttachResult FolderImages::attach(const sdk::Call& call, const MountRequest& request) {
@@ -122,7 +125,9 @@ AttachResult FolderImages::attach(const sdk::Call& call, const MountRequest& req
   if (!answer.taken)
     throw Error(NACRE_E_UNSUPPORTED,
                 "cannot copy \"" + request.source + "\" into the guest: " + answer.reason);
-  if (S_ISDIR(status_of(request.source).st_mode)) return attach_folder(call, request);
+  const auto status = status_of(request.source);
+  if (S_ISDIR(status.st_mode)) return attach_folder(call, request);
+  if (!is_copied(status)) return attach_file(call, request);
   host_.debug("container " + request.container_id + " has a copy of \"" + request.source + "\" at \"" +
               request.destination + "\"");
   AttachResult result;
@@ -140,6 +145,19 @@ AttachResult FolderImages::attach_folder(const sdk::Call& call, const MountReque
     add_writable(stack, call, request);
   else
     stack.result.mounts.back().mount_point.clear(); // what the container sees is the image itself
+  return std::move(stack.result);
+}
+
+// An image of its own, out of which the file is bound.
+AttachResult FolderImages::attach_file(const sdk::Call& call, const MountRequest& request) {
+  Stack stack(next_++);
+  stack.add_image(own_image(call, {.folders = {request.source}, .options = {}, .is_file = true}));
+  std::string folder = stack.images.front();
+  if (!request.read_only) {
+    add_writable(stack, call, request);
+    folder = stack.result.mounts.back().mount_point = stack.place("merged");
+  }
+  stack.result.mounts.push_back({"bind", folder + "/" + name_in_image, "bind", "", {}});
   return std::move(stack.result);
 }
 

@@ -25,6 +25,7 @@ public:
 private:
   struct Stack;
   sdk::AttachResult attach_folder(const sdk::Call& call, const sdk::MountRequest& request);
+  sdk::AttachResult attach_file(const sdk::Call& call, const sdk::MountRequest& request);
   void add_layers(Stack& stack, const sdk::Call& call, const Layers& layers);
   void add_folder(Stack& stack, const sdk::Call& call, const sdk::MountRequest& request);
   void add_writable(Stack& stack, const sdk::Call& call, const sdk::MountRequest& request);

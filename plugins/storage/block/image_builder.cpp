@@ -15,12 +15,12 @@ using sdk::Fd;
 
 constexpr int image_fd = 3;
 
-// The builder sees the folder at another place, without what hides it, and cannot write into it.
+// The builder sees the folder or file at another place, without what hides it, and cannot write into it.
 Fd clone_tree(const std::string& folder, bool submounts) {
   const unsigned recursive = submounts ? static_cast<unsigned>(AT_RECURSIVE) : 0u;
   const long tree =
       ::syscall(SYS_open_tree, AT_FDCWD, folder.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
-  if (tree < 0) throw Error::from_errno(errno, "read the folder \"" + folder + "\" for an image");
+  if (tree < 0) throw Error::from_errno(errno, "read \"" + folder + "\" for an image");
   Fd owned(static_cast<int>(tree));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME;
@@ -35,6 +35,11 @@ Fd clone_tree(const std::string& folder, bool submounts) {
 // Returns where the content is.
 std::string show_content(sdk::Spawn& builder, const ImageContent& content, const std::string& place) {
   const std::string root = place + "/content";
+  if (content.is_file) {
+    builder.mounts.push_back({root, {}, "tmpfs", "mode=0755"});
+    builder.mounts.push_back({root + "/" + name_in_image, clone_tree(content.folders[0], false), {}, {}});
+    return root;
+  }
   if (content.folders.size() == 1) {
     builder.mounts.push_back({root, clone_tree(content.folders[0], content.submounts), {}, {}});
     return root;

@@ -13,7 +13,10 @@ struct ImageContent {
   std::vector<std::string> folders; // several: layers, the top one first, merged as an overlay shows them
   std::vector<std::string> options; // of that overlay
   bool submounts = false;           // what is mounted below the folder is content too
+  bool is_file = false;             // the one of `folders` is a file: `name_in_image` in the image's root
 };
+
+inline constexpr const char* name_in_image = "file";
 
 class ImageBuilder {
 public:

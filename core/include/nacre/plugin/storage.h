@@ -58,6 +58,8 @@ struct nacre_storage_pod {
 #define NACRE_SOURCE_CHAR 4u
 #define NACRE_SOURCE_SOCKET 5u
 #define NACRE_SOURCE_FIFO 6u
+#define NACRE_SOURCE_SPACE 7u    /* none of the host's: the guest is to have a file system of its own, which is kept in the
+                                    folder `source` of the host, as what a plugin has put there for it before */
 struct nacre_mount_request {
   uint32_t struct_size;
   uint32_t is_rootfs;         /* 1: the container's root */

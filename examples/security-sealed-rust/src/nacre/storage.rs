@@ -16,6 +16,7 @@ pub const NACRE_SOURCE_BLOCK: u32 = 3;
 pub const NACRE_SOURCE_CHAR: u32 = 4;
 pub const NACRE_SOURCE_SOCKET: u32 = 5;
 pub const NACRE_SOURCE_FIFO: u32 = 6;
+pub const NACRE_SOURCE_SPACE: u32 = 7;
 pub const NACRE_ATTACH_SHARED: u32 = 1;
 pub const NACRE_ATTACH_DEVICE: u32 = 2;
 pub const NACRE_ATTACH_GUEST: u32 = 3;
