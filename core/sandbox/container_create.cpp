@@ -5,7 +5,6 @@
 #include "sandbox/device_rules.hpp"
 #include "sandbox/guest_sysctls.hpp"
 #include "sandbox/host_hooks.hpp"
-#include "sandbox/network_owner.hpp"
 #include "sandbox/refusal.hpp"
 
 #include <boost/json.hpp>
@@ -46,7 +45,6 @@ std::shared_ptr<Container> Sandbox::Impl::create_container(CreateRequest request
   const oci::Spec spec = oci::load_spec(request.bundle);
   oci::require_rootfs(spec);
   refuse_host_namespaces(spec);
-  if (is_first) refuse_network_of_others(spec); // who joins a pod has the pod's
   require_new_name(request.container_id);
   auto container = make_container(request, spec);
   starting = true;
@@ -166,6 +164,7 @@ void Sandbox::Impl::create_admitted(Container& container, const oci::Spec& spec,
     create_guest_sandbox(spec);
   }
   serve_dns(spec);
+  serve_ports();
   create_in_guest(container, spec, std::move(admission), std::move(attached));
 }
 

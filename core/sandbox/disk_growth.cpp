@@ -55,8 +55,9 @@ PodStorage::Entry& PodStorage::find_grown(const std::string& container_id, const
   const auto device = device_at(path);
   const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     if (!entry.known || entry.device_ids.empty()) return false;
-    if (entry.disk) return entry.disk == device && entry.users.contains(container_id);
-    return entry.container_id == container_id && entry.known->path == path;
+    const bool has_it =
+        entry.is_the_pod_s() ? entry.users.contains(container_id) : entry.container_id == container_id;
+    return has_it && (entry.disk ? entry.disk == device : entry.known->path == path);
   });
   if (found == entries_.end())
     throw Error(ErrorCode::not_found, "grow the volume", path)

@@ -119,7 +119,7 @@ private:
     std::string volume = {};               // the host's name of what the guest has as a disk of its own
     std::vector<agent_client::v1::Storage> storages = {}; // of `volume`, for each container that has it
     std::set<std::string> users = {};                     // of `disk` and `volume`: the containers
-    std::optional<KnownDisk> known = {}; // of a disk that can grow while a container has it
+    std::optional<KnownDisk> known = {};                  // of a disk that can grow while a container has it
     bool is_the_pod_s() const { return disk || !volume.empty(); }
   };
   std::string bring(const std::string& container_id, const std::string& name, Offer offered,

@@ -178,7 +178,10 @@ std::string PodStorage::bring_mount(const std::string& container_id, std::size_t
                     offered == offers.mounts.end() ? offer(storages_, container_id, std::move(*request))
                                                    : std::move(offered->second),
                     &mount, attached);
-  if (choice.volume) set_group(attached.storages.back(), *choice.volume);
+  if (choice.volume) {
+    set_group(attached.storages.back(), *choice.volume);
+    note_volume(entries_.back(), choice.host_source, *choice.volume, path);
+  }
   if (!entries_.back().share_target.empty()) keep_in_share(entries_.back(), attached);
   return path;
 }

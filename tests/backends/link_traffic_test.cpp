@@ -133,7 +133,7 @@ TEST_CASE("each direction keeps to its rate, and to no other", "[links][rates]")
   const bool udp = GENERATE(false, true);
   // Seconds of each measurement; the longer, the less a busy machine counts.
   const char* wish = std::getenv("NACRE_TEST_SECONDS");
-  const int seconds = wish ? std::atoi(wish) : 1;
+  const int seconds = wish ? std::atoi(wish) : 3;
   constexpr double rate = 4e6;
   INFO(plugin << (into ? ", rx" : ", tx") << (udp ? ", UDP" : ", TCP"));
   Place place(plugin, 1500,

@@ -158,7 +158,7 @@ def normal(text):
     """Only what must differ between two containers: ids, times, the name of the runtime."""
     # docker's client says this or not, under either runtime: it cancels its own wait when the start has failed.
     text = re.sub(r"^time=.* msg=\"error waiting for container: context canceled\"\n", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\bnt[0-9a-f]+-\d+\b", "ID", text)
+    text = re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\bnt[0-9a-z]{6}-\d+\b", "ID", text)
     text = re.sub(r"\b(runc|nacre)\b", "RUNTIME", text)
     text = re.sub(r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d\b", "TIME", text)  # of ls
     text = re.sub(r"\b\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)", "TIME", text)

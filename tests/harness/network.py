@@ -4,6 +4,7 @@ import ctypes
 import ipaddress
 import itertools
 import json
+import random
 import re
 import socket
 import struct
@@ -12,7 +13,13 @@ import threading
 
 from . import place
 
-_numbers = itertools.count(1)  # the subnet with 0 has another spelling
+# Of the subnets; that with 0 has another spelling. Each run of the tests has a block of its own: several share the host.
+_numbers = itertools.count(1)
+_block = random.randrange(270) * 60
+
+
+def _next_number():
+    return _block + (next(_numbers) % 60 or 60)
 
 
 def ip(*words, netns=None):
@@ -49,7 +56,7 @@ class Cable:
     by connect(), so that a test can watch what lies between."""
 
     def __init__(self, netns, link, mtu=1500, mac=None):
-        number = next(_numbers) % 60 or 60
+        number = _next_number()
         self.netns, self.link, self.mtu = netns, link, mtu
         self.peer = f"{place.mark[-8:]}v{number}"
         # 198.18.0.0/15 is for test set-ups (RFC 2544), fd00::/8 for private ones.
@@ -146,7 +153,7 @@ class NetNs:
     """`with NetNs() as ns:` makes a named namespace with one veth, and takes all of it away."""
 
     def __init__(self, mtu=1500, link="eth0", ipv6=True):
-        number = next(_numbers) % 60 or 60
+        number = _next_number()
         self.name = place.fresh_name("n")
         self.path = f"/run/netns/{self.name}"
         self.link, self.mtu, self.ipv6 = link, mtu, ipv6

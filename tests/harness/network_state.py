@@ -7,7 +7,7 @@ from .waiting import wait_until
 
 # What changes by itself: ages and counters.
 UNSTEADY = re.compile(r'"(valid_life_time|preferred_life_time|used|confirmed|updated|refcnt|expires|bytes|packets|'
-                      r'drops|overlimits|requeues|backlog|qlen|\w+_timer)": ?-?[\d.]+,?')
+                      r'fdb_n_learned|drops|overlimits|requeues|backlog|qlen|\w+_timer)": ?-?[\d.]+,?')
 
 
 def network_state(path):

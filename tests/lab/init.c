@@ -218,8 +218,9 @@ static int supervise(pid_t child, int signals, const int pipes[2], const int por
   }
 }
 
-// Each CPU says once a second that it still serves its timer: the machine outside can tell a CPU that has been lost
-// from a command that takes long. Before everything else that runs, or a busy CPU would look like a lost one.
+// Each CPU says once a second that it still serves its timer: the machine outside can tell a CPU that has
+// been lost from a command that takes long. Before everything else that runs, or a busy CPU would look like a
+// lost one.
 static int beat_port;
 static void* beat(void* cpu) {
   const char word = (char)('0' + (intptr_t)cpu);

@@ -33,9 +33,12 @@ void make(const std::string& name, const std::string& options = "{}") {
 std::pair<std::string, int> crash_of(const std::function<void()>& body) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
+  char scratch[] = "/tmp/nacre-crash-XXXXXX"; // a child that crashes does not tidy up
+  REQUIRE(::mkdtemp(scratch) != nullptr);
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
+    ::setenv("TMPDIR", scratch, 1);
     install_crash_line(ends[1]);
     body();
     ::_exit(0);
@@ -48,6 +51,7 @@ std::pair<std::string, int> crash_of(const std::function<void()>& body) {
   ::close(ends[0]);
   int status = 0;
   REQUIRE(::waitpid(pid, &status, 0) == pid);
+  fs::remove_all(scratch);
   return {text, WIFSIGNALED(status) ? WTERMSIG(status) : 0};
 }
 

@@ -16,8 +16,8 @@ namespace nacre::plugin {
 // Keeps what plugins say.
 struct QuietHost {
   QuietHost() {
-    char path[] = "/tmp/nacre-journal-XXXXXX";
-    folder = ::mkdtemp(path);
+    folder = std::filesystem::temp_directory_path() / "nacre-journal-XXXXXX";
+    ::mkdtemp(folder.data());
     journal = std::make_unique<nacre::journal::Journal>(folder + "/journal");
     environment.journal = journal.get();
     environment.log = [this](LogLevel, const std::string& plugin, std::string_view text) {

@@ -39,6 +39,8 @@ SEEN_IN = {
     "agent.enable_debug": "test_debug_lines",
     "agent.debug_console_enabled": "vm/test_debug_console.py",
     "runtime.enable_debug": "test_debug_lines",
+    "runtime.disable_guest_empty_dir": "vm/mount_rows.py",
+    "runtime.emptydir_mode": "vm/test_empty_dirs.py",
     "runtime.disable_guest_seccomp": "test_annotations_change_the_virtual_machine",
 }
 

@@ -122,7 +122,7 @@ def test_10_mib_of_tcp_both_ways(pod, family):
         got = container.exec(f"nc {host} {port} </dev/null | sha256sum").ok().out.split()[0]
         giver.join()
         assert got == wanted
-        assert not namespace.limited or time.monotonic() - started > 0.85 * SIZE * 8 / RATE
+        assert not getattr(namespace, "limited", False) or time.monotonic() - started > 0.85 * SIZE * 8 / RATE
         taken = hashlib.sha256()
 
         def take():
@@ -137,7 +137,7 @@ def test_10_mib_of_tcp_both_ways(pod, family):
         container.exec(f"nc {host} {port}", input=data).ok()
         taker.join()
         assert taken.hexdigest() == wanted
-        assert not namespace.limited or time.monotonic() - started > 0.85 * SIZE * 8 / RATE
+        assert not getattr(namespace, "limited", False) or time.monotonic() - started > 0.85 * SIZE * 8 / RATE
 
 
 def test_the_host_s_end_keeps_working_when_the_vm_has_gone(nacre):

@@ -21,7 +21,7 @@ set(BOOST_ROOT /usr)
 find_package(Boost REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(NL_ROUTE REQUIRED IMPORTED_TARGET libnl-route-3.0)
-file(GLOB sources *.cpp)
+file(GLOB sources *.cpp */*.cpp)
 add_nacre_plugin({kind} {name} ${{sources}} LINKS Boost::headers PkgConfig::NL_ROUTE)
 target_include_directories(nacre-plugin-{kind}-{name} PRIVATE ${{CMAKE_CURRENT_SOURCE_DIR}})
 """
@@ -41,6 +41,7 @@ NACRE_PLUGIN_DEFINE(security, "variant", "1.0", "Apache-2.0", 0, 0, "[]", &nacre
 
 # kind: (the installed plugin, keys of configuration.toml that name it)
 REPLACED = {"hypervisor": "qemu", "network": "tcfilter", "storage": "9p", "security": "seccomp"}
+SHARED = {"network": "links"}  # the library that plugins of the kind have in common
 
 
 def build_variant(folder, kind):
@@ -51,6 +52,8 @@ def build_variant(folder, kind):
         (source / "variant.cpp").write_text(GUARD)
     else:
         shutil.copytree(place.source / "plugins" / kind / REPLACED[kind], source)
+        if kind in SHARED:
+            shutil.copytree(place.source / "plugins" / kind / SHARED[kind], source / SHARED[kind])
         main = source / f"{REPLACED[kind]}.cpp"
         text = main.read_text()
         named = text.replace(f'NACRE_PLUGIN_DEFINE({kind}, "{REPLACED[kind]}"', f'NACRE_PLUGIN_DEFINE({kind}, "variant"')

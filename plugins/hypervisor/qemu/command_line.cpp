@@ -1,6 +1,7 @@
 #include "command_line.hpp"
 
 #include "device.hpp"
+#include "initrd_room.hpp"
 #include "tsc_frequency.hpp"
 
 #include <algorithm>
@@ -88,6 +89,14 @@ void add_board(Arguments& arguments, const Options& options, const Accelerator& 
   add_memory(arguments, options, nvdimms, vm);
 }
 
+void add_initrd(Arguments& arguments, const Options& options, const sdk::VmDescription& vm) {
+  std::string path = vm.initrd;
+  if (options.machine_type == MachineType::microvm)
+    if (auto copy = with_room_for_acpi(path))
+      path = "/proc/self/fd/" + std::to_string(arguments.pass(std::move(*copy)));
+  arguments.add("-initrd", path);
+}
+
 // ISA serial: the only console that shows the kernel's first words, since its driver needs no module.
 void add_console(Arguments& arguments, sdk::Fd console) {
   if (!console) {
@@ -172,7 +181,7 @@ void add_machine(Arguments& arguments, const Options& options, const Accelerator
   if (!options.seccomp_sandbox.empty()) arguments.add("-sandbox", options.seccomp_sandbox);
   add_board(arguments, options, accelerator, vm);
   arguments.add("-kernel", vm.kernel);
-  arguments.add("-initrd", vm.initrd);
+  add_initrd(arguments, options, vm);
   arguments.add("-append", kernel_parameters(options, accelerator, vm));
 
   arguments.add("-chardev", "socket,id=qmp,fd=" + std::to_string(arguments.pass(std::move(ends.qmp))));

@@ -19,11 +19,13 @@ boost::json::object ScsiController::device(const sdk::GuestDevice& first_disk) c
 }
 
 Place ScsiController::take_target() {
-  std::uint32_t target = 0;
-  while (taken_.contains(target))
-    ++target;
-  if (target == end_target)
+  if (taken_.size() == end_target)
     throw sdk::Error(NACRE_E_EXHAUSTED, "the guest's SCSI controller has no room for a further disk");
+  // Not the one that was freed last: QEMU waits for no guest here, and that one may still show the old disk.
+  while (taken_.contains(next_))
+    next_ = (next_ + 1) % end_target;
+  const auto target = next_;
+  next_ = (next_ + 1) % end_target;
   taken_.insert(target);
   Place place{std::string(controller_id) + ".0", target,
               "scsi:" + place_->guest + ":" + std::to_string(target), Place::Transport::scsi};

@@ -26,6 +26,7 @@ public:
 private:
   std::optional<Place> place_;
   std::set<std::uint32_t> taken_;
+  std::uint32_t next_ = 0; // where to look first
 };
 
 } // namespace nacre::qemu

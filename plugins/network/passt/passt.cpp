@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
+#include <net/if_arp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -115,7 +116,7 @@ public:
   }
 
   // The one that the core has made of all.
-  bool claim(const Link&) override { return true; }
+  bool claim(const Link& link) override { return link.hardware_type != ARPHRD_LOOPBACK; }
 
   std::unique_ptr<Endpoint> open_endpoint(const Call&, const EndpointRequest& request) override {
     return std::make_unique<PasstEndpoint>(host_, program_, request);

@@ -73,7 +73,16 @@ static const char* find_device(unsigned type, unsigned char* config) {
   give_up("the device of the share");
 }
 
+/* A kernel that has virtio_pci built in has given the device to it. */
+static void take_from_driver(const char* device) {
+  int fd = open_in(device, "driver/unbind", O_WRONLY);
+  if (fd < 0) return;
+  if (write(fd, device, strlen(device)) < 0) give_up("taking the device from its driver");
+  close(fd);
+}
+
 static void enable(const char* device) {
+  take_from_driver(device);
   uint16_t command = 0;
   int fd = open_in(device, "enable", O_WRONLY);
   if (fd < 0 || write(fd, "1", 1) != 1) give_up("enabling the device");

@@ -197,5 +197,5 @@ pub struct nacre_hypervisor_ops {
     pub processes: Option<unsafe extern "C" fn(vm: *mut nacre_vm, ret: *mut nacre_vm_processes, error: *mut nacre_error) -> i32>,
     pub events_fd: Option<unsafe extern "C" fn(vm: *mut nacre_vm) -> i32>,
     pub undo: Option<unsafe extern "C" fn(host: *const nacre_host, call: *const nacre_call, record: *const c_void, length: u64, error: *mut nacre_error) -> i32>,
-    pub grow_device: Option<unsafe extern "C" fn(vm: *mut nacre_vm, call: *const nacre_call, id: *const c_char, id_len: u64, bytes: u64, error: *mut nacre_error) -> i32>,
+    pub grow_device: Option<unsafe extern "C" fn(vm: *mut nacre_vm, call: *const nacre_call, id: *const u8, id_len: u64, bytes: u64, error: *mut nacre_error) -> i32>,
 }
